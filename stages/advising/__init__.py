@@ -1,1 +1,1 @@
-"""What `advise` knows of the data, and of the machine."""
+"""What `advise` finds out about the data, and about the machine."""

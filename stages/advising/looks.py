@@ -1,4 +1,4 @@
-"""What the data that ingest brought are, as far as it decides which family suits them."""
+"""The ingested data, as far as they decide which family suits them."""
 
 import io
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from stages.common.params import Params
 from stages.images.raw import RawSet, raw_rows, read_raw_set
 
 _LOOKED_AT = 64
-"""Images of which size and color are looked up."""
+"""How many images have their size and color read."""
 _SAME_RATIO = 0.02
 
 Sides = tuple[int, ...]
@@ -23,24 +23,24 @@ Sides = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Looks:
-    """What the data are, as far as it decides anything."""
+    """The facts about the data that decide."""
 
     known: Known
     images: int
     sides: Sides
-    """Of images that all have one aspect, that of those in the middle; else a square of their shorter side."""
+    """The median size if all images have one aspect; else a square of the shorter side."""
     text: str
     source: str
-    """Where they came from, as ingest calls it."""
+    """Their source, by ingest's name."""
 
     @property
     def keeps_its_size(self) -> bool:
-        """Whether the size is not to be chosen: it is the data's, or what params ask for of what is no picture."""
+        """Whether the size cannot be chosen: it is the data's, or, for data that are no pictures, that of params."""
         return self.known.medium.shape is not None or "picture files" in self.known.medium.lacks
 
 
 def look(raw: Path, params: Params) -> Looks:
-    """Raises UserError where nothing is ingested."""
+    """The facts about the data in `raw`. Raises UserError if nothing is ingested."""
     if not any(raw.glob("*.parquet")):
         raise UserError(
             "output-missing", f"{raw} holds nothing yet: `mintage run ingest` brings what params.yaml names"
@@ -75,7 +75,7 @@ def _sizes(found: RawSet) -> Iterator[tuple[int, int, bool]]:
 
 
 def _common_sides(sizes: list[tuple[int, int, bool]]) -> Sides:
-    """Height and width of the images in the middle where all have one aspect; else a square."""
+    """The median height and width if all images have one aspect; else a square."""
     height, width = (int(median(size[axis] for size in sizes)) for axis in (1, 0))
     if all(abs(one[1] * width - one[0] * height) <= _SAME_RATIO * one[0] * height for one in sizes):
         return height, width
@@ -83,14 +83,14 @@ def _common_sides(sizes: list[tuple[int, int, bool]]) -> Sides:
 
 
 def _middle(sizes: list[tuple[int, int, bool]]) -> str:
-    """Width and height: of all, or about what those in the middle have."""
+    """Width and height in words: of all images, or about the median."""
     same = len({size[:2] for size in sizes}) == 1
     width, height = (int(median(size[axis] for size in sizes)) for axis in (0, 1))
     return f"{width}x{height}" if same else f"about {width}x{height}"
 
 
 def _conditions(found: RawSet, known: Known) -> str:
-    """What the images come with."""
+    """The images' labels, attributes, partners or domains, in words."""
     parts = [counted(known.classes, "class")] if known.classes else []
     parts += [f"the attributes {', '.join(known.attribute_names)}"] if known.attributes else []
     maps = f" and {counted(known.maps, 'map')}" if known.maps else ""

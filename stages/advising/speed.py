@@ -11,16 +11,16 @@ from stages.common.params import Params
 from stages.images.partners import partner_shape
 
 SECONDS = 2.0
-"""How long, once it is warm."""
+"""How long to measure after a warm-up."""
 
 
 def changes_of(family: str, shape: Sides) -> dict[str, list[str]]:
-    """What `train.recipe` is to have for samples of that shape."""
+    """The changes of `train.recipe` for samples of that shape."""
     return changes_for(recipe_of(family, {}), shape)
 
 
 def images_per_second(family: str, params: Params, looks: Looks, sides: Sides) -> float:
-    """How fast the family learns images of noise of that size on this machine now."""
+    """How many images of noise of that size a second the family trains on, on this machine now."""
     import torch
 
     from mintage.devices import choose_device, thread_count
@@ -42,7 +42,7 @@ def images_per_second(family: str, params: Params, looks: Looks, sides: Sides) -
 
 
 def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
-    """Images of chance with the same conditions."""
+    """Random images with the same kinds of conditions."""
     import torch
 
     from mintage.dataset import Dataset

@@ -1,6 +1,6 @@
-"""Shrinking by area: a new pixel is the mean of what lies under it, parts of pixels counted in part.
+"""Shrinking by area: a new pixel is the mean of the pixels under it, each weighted by the part that it covers.
 
-Pillow's box filter takes or leaves a whole pixel by its centre, and its way to reduce by whole factors rounds down.
+Pillow's box filter takes or leaves a whole pixel by its center, and its `reduce` by whole factors rounds down.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ Values = npt.NDArray[np.float64]
 
 
 def shrunk(picture: Picture, height: int, width: int) -> Picture:
-    """A picture at a size that is no larger in any direction; levels of 8 bits are rounded once."""
+    """A picture shrunk to a size that is no larger in any direction; levels of 8 bits are rounded once."""
     means = area_means(area_means(picture, height, 0), width, 1)
     small: Picture = (np.rint(means) if picture.dtype == np.uint8 else means).astype(picture.dtype)
     return small

@@ -1,4 +1,4 @@
-"""Colours to sRGB, without transparency."""
+"""Colors to sRGB, without transparency."""
 
 import io
 from functools import lru_cache
@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _SAME = 1
-"""Levels by which two profiles may differ and count as one: the rounding of a profile's own tables."""
+"""Levels by which two profiles may differ and still count as equal: the rounding of a profile's tables."""
 _LEVELS = range(0, 256, 51)
 
 
 def in_srgb(image: Image.Image) -> Image.Image:
-    """Colours as its ICC profile means them, in sRGB; untouched without a profile, or with one that says sRGB.
+    """An image with the colors of its ICC profile, in sRGB; unchanged without a profile, or with that of sRGB.
 
-    A damaged profile, or one for another kind of colours, is ignored, as browsers do.
+    A damaged profile, or one for another kind of colors, is ignored, as in browsers.
     """
     profile = image.info.get("icc_profile")
     if not profile:
@@ -37,7 +37,7 @@ def in_srgb(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=64)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """None where the profile cannot be used, or would change nothing."""
+    """The conversion to sRGB; None if the profile cannot be used, or would change nothing."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -52,7 +52,7 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def on_background(image: Image.Image, background: str) -> Image.Image:
-    """Transparent parts over `background` ("#rrggbb"); an image without any stays as it is."""
+    """An image with its transparent parts over `background` ("#rrggbb"); unchanged without any."""
     if not image.has_transparency_data:
         return image
     return Image.alpha_composite(Image.new("RGBA", image.size, background), image.convert("RGBA"))

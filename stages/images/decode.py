@@ -23,7 +23,7 @@ from stages.images.plain import plain_header, plain_pixels
 
 _LONGEST_REASON = 200
 _MAY_BE_TURNED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
-"""Where a file says how it is to be turned; TIFF has a tag of its own. To look there costs more than to look here."""
+"""Entries of a file's info that may have an orientation; TIFF has a tag. Reading them is slower than this check."""
 
 
 class UndecodableError(Exception):
@@ -32,11 +32,11 @@ class UndecodableError(Exception):
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture, and what it was."""
+    """A picture, and the kind of its file."""
 
     picture: Picture
     mode: str
-    """Pillow's name of the kind of picture that the bytes hold: 1, L, P, RGBA, I;16, CMYK, ..."""
+    """Pillow's name for the file's kind of picture: 1, L, P, RGBA, I;16, CMYK, ..."""
     channels: int
     height: int
     width: int
@@ -44,7 +44,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a picture is to become; see `decode`."""
+    """How a picture should be decoded; see `decode`."""
 
     channels: int
     background: str
@@ -61,20 +61,20 @@ def decode(
     *,
     levels: Levels = AS_TYPED,
 ) -> Decoded:
-    """Decode a picture (of an animation, the first frame) to gray (`channels` 1) or RGB (3).
+    """Decode a picture (the first frame of an animation) to gray (`channels` 1) or RGB (3).
 
-    Turned upright by its EXIF orientation; colours to sRGB by its ICC profile; transparent parts over `background`;
-    gray by ITU-R 601 luminance. 16 bits keep their depth, but where a profile changes colours, or gray has alpha.
-    `levels` say which values are black and white, where it is not those of their type.
-    A JPEG is decoded at a half, a quarter or an eighth of its size where that is at least `least` pixels a side: means
-    of its pixels, in less time than all of them. Raises UndecodableError.
+    It is turned upright by its EXIF orientation, with colors in sRGB by its ICC profile, transparent parts over
+    `background`, and gray by ITU-R 601 luminance. 16 bits keep their depth, unless a profile changes colors, or gray
+    has alpha. `levels` give the values of black and white, if they are not those of their type.
+    A JPEG is decoded at a half, a quarter or an eighth of its size if that is at least `least` pixels a side, which
+    averages pixels and is faster. Raises UndecodableError.
     """
     try:
         wanted = _Wanted(channels, background, least, levels)
         return _plain(content, max_pixels, wanted) or _any(content, max_pixels, wanted)
     except (NoWhiteError, TooManyPixelsError) as error:
         raise UndecodableError(str(error)) from None
-    except UnidentifiedImageError:  # its text holds a memory address, which differs from run to run
+    except UnidentifiedImageError:  # its text has a memory address, which differs from run to run
         raise UndecodableError("its content is no image of a known format") from None
     except Exception as error:  # Pillow raises nearly anything on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -82,9 +82,9 @@ def decode(
 
 
 def extent(content: bytes, max_pixels: int) -> tuple[float, float, float]:
-    """(the whitest that its type knows, its lowest value, its highest) of a picture: 255, 65535 or 1.
+    """(white of its type: 255, 65535 or 1; its lowest value; its highest value) of a picture.
 
-    Raises whatever Pillow raises (nearly anything) on what it cannot read.
+    Raises Pillow's errors (nearly any kind) on bytes that it cannot read.
     """
     image = open_picture(content, max_pixels)
     lower = lower_bytes(image, content, max_pixels)
@@ -135,7 +135,7 @@ def _picture(image: Image.Image, lower: Image.Image | None, wanted: _Wanted) -> 
     if is_deep_gray(image):
         return deep_gray(image, wanted.levels)
     colored = in_srgb(image)
-    as_typed = wanted.levels.of_whole(65535.0) is None  # else the higher bytes alone, that a profile knows, are black
+    as_typed = wanted.levels.of_whole(65535.0) is None  # else the higher bytes, which a profile needs, are all black
     if lower is not None and not (as_typed and colored is not image) and "transparency" not in image.info:
         return deep_color(image, lower, wanted.channels, wanted.background, wanted.levels)
     ends = wanted.levels.of_whole(255.0) if lower is None else None

@@ -1,6 +1,6 @@
-"""More than 8 bits a channel: gray, and the colours of PNG and TIFF, of which Pillow itself keeps only the higher byte.
+"""More than 8 bits a channel: gray, and the colors of PNG and TIFF, of which Pillow itself keeps only the higher byte.
 
-A deep picture is of float32, in which black is 0 and white 255 like in any other.
+A deep picture is float32, with black 0 and white 255 as in any other.
 """
 
 import sys
@@ -15,37 +15,37 @@ from PIL.ImageFile import ImageFile
 from stages.common.pictures import open_picture
 
 Picture = npt.NDArray[Any]
-"""Gray `[H,W]`, or red, green and blue `[H,W,3]`, of uint8 or float32; black is 0, white 255."""
+"""Gray `[H,W]`, or red, green and blue `[H,W,3]`, uint8 or float32; black is 0, white 255."""
 _OTHER_END = "L" if sys.byteorder == "big" else "B"
 _LOWER = {"16B": "16L", "16L": "16B", "16N": f"16{_OTHER_END}"}
-"""The order of bytes in which Pillow takes the lower one for the higher."""
+"""The other byte order, in which Pillow takes the lower byte for the higher one."""
 _DEEP = {f"{mode};{order}" for mode in ("RGB", "RGBA") for order in _LOWER}
 LUMINANCE = (0.299, 0.587, 0.114)
-"""Of red, green and blue (ITU-R BT.601)."""
+"""Weights of red, green and blue (ITU-R BT.601)."""
 
 
 class NoWhiteError(Exception):
-    """Values of which nobody knows where white is."""
+    """The value of white is unknown."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Which values of a file are black and white; None: what their type says."""
+    """Which values of a file are black and white; None: those of the type."""
 
     black: float | None = None
     white: float | None = None
 
     def of_type(self, whitest: float, reach: float) -> tuple[float, float] | None:
-        """Black and white for values up to `reach` of which `whitest` is white where nobody says more; None: as typed.
+        """Black and white for values up to `reach` whose type has the white `whitest`; None: those of the type.
 
-        A white that they cannot reach is meant for files of another type: theirs then stays.
+        A white beyond `reach` is meant for files of another type: then the type's white is used.
         """
         ends = (self.black or 0.0, whitest if self.white is None else self.white)
         unnamed = self.black is None and self.white is None
         return None if unnamed or ends[1] > reach or ends[0] >= ends[1] else ends
 
     def of_whole(self, whitest: float) -> tuple[float, float] | None:
-        """The same for whole numbers up to `whitest`, where it is other than 0 and that."""
+        """The same for whole numbers up to `whitest`; None if they are 0 and `whitest`."""
         ends = self.of_type(whitest, whitest)
         return None if ends == (0.0, whitest) else ends
 
@@ -58,16 +58,16 @@ def is_deep_gray(image: Image.Image) -> bool:
 
 
 def stretched(values: npt.NDArray[Any], ends: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """Values with black at 0 and white at 255; what lies beyond is clipped."""
+    """Values scaled to black at 0 and white at 255; values beyond are clipped."""
     black, white = ends
     found: npt.NDArray[np.float64] = np.clip((values - black) / (white - black), 0, 1) * 255
     return found
 
 
 def deep_gray(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
-    """Gray of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` say otherwise.
+    """Gray of 16 bits (white is 65535) or of floating point (white is 1), unless `levels` are given.
 
-    Raises NoWhiteError on a NaN, and where `levels` say nothing on values beyond white, or below 0.
+    Raises NoWhiteError on a NaN, and on values beyond white, or below 0, without `levels`.
     """
     values = np.asarray(image, np.float64)
     white = 1.0 if image.mode == "F" else 65535.0
@@ -86,7 +86,7 @@ def deep_gray(image: Image.Image, levels: Levels = AS_TYPED) -> Picture:
 
 
 def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Image | None:
-    """The lower bytes of 16-bit colours, of an image that was opened from `content` and not read; None of any other."""
+    """The lower bytes of 16-bit colors, for an image opened from `content` but not yet read; None for other images."""
     if not isinstance(image, ImageFile) or _DEEP.isdisjoint(map(_raw_mode, image.tile)):
         return None
     lower = open_picture(content, max_pixels)
@@ -98,7 +98,7 @@ def lower_bytes(image: Image.Image, content: bytes, max_pixels: int) -> Image.Im
 def deep_color(
     higher: Image.Image, lower: Image.Image, channels: int, background: str, levels: Levels = AS_TYPED
 ) -> Picture:
-    """16-bit RGB, or RGBA over `background`, from both its bytes; gray where `channels` is 1."""
+    """16-bit RGB, or RGBA over `background`, from both its bytes; gray if `channels` is 1."""
     values = deep_values(higher, lower)
     ends = levels.of_whole(65535.0)
     colors = values[..., :3] * (255 / 65535) if ends is None else stretched(values[..., :3], ends)
@@ -106,13 +106,13 @@ def deep_color(
 
 
 def deep_values(higher: Image.Image, lower: Image.Image) -> npt.NDArray[np.float64]:
-    """`[H,W,3]` or `[H,W,4]`, from 0 to 65535."""
+    """Values `[H,W,3]` or `[H,W,4]`, from 0 to 65535, from both bytes."""
     values: npt.NDArray[np.float64] = np.asarray(higher, np.float64) * 256 + np.asarray(lower)
     return values
 
 
 def stretched_picture(image: Image.Image, channels: int, background: str, ends: tuple[float, float]) -> Picture:
-    """A picture of 8 bits whose black and white are other than 0 and 255."""
+    """A picture of 8 bits whose black and white are not 0 and 255."""
     if not image.has_transparency_data:
         gray = image.mode in ("1", "L")
         values = np.asarray(image.convert("L" if gray else "RGB"))
@@ -124,7 +124,7 @@ def stretched_picture(image: Image.Image, channels: int, background: str, ends: 
 
 
 def _over(colors: npt.NDArray[np.float64], alpha: npt.NDArray[np.float64], channels: int, background: str) -> Picture:
-    """Colours `[H,W,3]`, black 0 and white 255, of which `alpha` `[H,W,0 or 1]` covers `background`."""
+    """Colors `[H,W,3]`, black 0 and white 255, over `background` by `alpha` `[H,W,0 or 1]`."""
     if alpha.size:
         colors = colors * alpha + np.array(ImageColor.getrgb(background)[:3]) * (1 - alpha)
     wanted: Picture = (colors * np.array(LUMINANCE)).sum(-1) if channels == 1 else colors

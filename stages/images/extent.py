@@ -1,4 +1,4 @@
-"""From which value to which images reach, to find what in them is black and white."""
+"""The range of values in images, from which black and white are found."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ from stages.images.raw import raw_rows
 _TYPES = {255.0: "8 bits", 65535.0: "16 bits or more", 1.0: "fractions"}
 _AT_ONCE = 16
 _WHOLE_BITS = 8
-"""Fewer bits are hardly a depth: shades that were counted, of which the highest is white."""
+"""With fewer bits than this, values are likely a few shades, and the highest is white."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The lowest and the highest value in images, by the whitest that their types know."""
+    """The lowest and the highest value in images, by the white of their type."""
 
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)
 
     def joined(self, other: "Extent") -> "Extent":
-        """Of both."""
+        """The extent of both together."""
         ends = dict(self.ends)
         for whitest, (low, high) in other.ends.items():
             before = ends.get(whitest, (low, high))
@@ -32,10 +32,10 @@ class Extent:
         return Extent(ends)
 
     def levels(self, black: Any, white: Any) -> dict[str, float | None]:
-        """Numbers in place of "auto", those of the deepest images: images of 8 bits beside deep ones keep their own.
+        """Numbers in place of "auto", from the deepest images: images of 8 bits beside deep ones keep their own.
 
-        White is the highest value of the fewest bits that hold all (1023, 4095, ...), of fractions the highest value.
-        Raises UserError on whole numbers beside fractions, which have no white in common, and on images of one value.
+        White is the highest value of the fewest bits that are enough (1023, 4095, ...), or the highest fraction. Raises
+        UserError on whole numbers beside fractions, which have no common white, and on images with a single value.
         """
         deep = {whitest: ends for whitest, ends in self.ends.items() if whitest != 255.0} or dict(self.ends)
         if len(deep) != 1:
@@ -63,7 +63,7 @@ def _white(whitest: float, high: float) -> float:
 
 @dataclass(frozen=True)
 class ExtentOf:
-    """The extent of a raw shard, partners included; what cannot be decoded is left for later to name."""
+    """The extent of a raw shard, with partners; images that cannot be decoded are reported later."""
 
     max_pixels: int
 

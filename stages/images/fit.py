@@ -14,12 +14,12 @@ Resample = Literal["lanczos", "area"]
 
 
 class TooSmallError(Exception):
-    """A picture that would have to be enlarged, where that is refused."""
+    """A picture that would have to be enlarged, which is refused."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The size that pictures are brought to, and how."""
+    """The size of pictures, and how they are resized to it."""
 
     height: int
     width: int
@@ -28,16 +28,16 @@ class Geometry:
     enlarge: bool = True
     background: str = "#ffffff"
     gap: float = 4.0
-    """What Lanczos shrinks further than so many times is averaged first, in whole pixels, to no less than so many times
-    its new size. At 4 a photograph differs by hardly a level from Lanczos alone, at 2 by about one."""
+    """A picture that Lanczos would shrink more than so many times is averaged first, by whole pixels, to at least so
+    many times its new size. At 4 a photograph differs by hardly a level from Lanczos alone, at 2 by about one."""
 
 
 def fitted(picture: Picture, to: Geometry, place: float | None = None) -> Picture:
-    """Bring a picture to its new size; one that has the size already stays as it is.
+    """Resize a picture to its new size; a picture of that size is unchanged.
 
-    resize stretches; crop takes the largest part of the new aspect, in the middle, or at `place` (in [0,1), from the
-    left or the top) of what there is to choose from; letterbox brings in the whole, with bars beside it; pad does so
-    too, but never enlarges. Raises TooSmallError where it must enlarge and may not.
+    resize stretches; crop takes the largest part with the new aspect, in the middle, or at `place` (in [0,1), from the
+    left or the top) of the possible positions; letterbox keeps the whole, with bars beside it; pad does the same, but
+    never enlarges. Raises TooSmallError if it must enlarge and may not.
     """
     height, width = picture.shape[:2]
     if (height, width) == (to.height, to.width):
@@ -50,7 +50,7 @@ def fitted(picture: Picture, to: Geometry, place: float | None = None) -> Pictur
 
 
 def _resized(picture: Picture, height: int, width: int, to: Geometry) -> Picture:
-    """What shrinks is weighed over all pixels under a new one; what grows is bicubic."""
+    """A picture at another size: shrunk over all pixels under a new one, or enlarged bicubic."""
     high, wide = picture.shape[:2]
     if not to.enlarge and (width > wide or height > high):
         raise TooSmallError(
@@ -66,7 +66,7 @@ def _resized(picture: Picture, height: int, width: int, to: Geometry) -> Picture
 
 
 def _resampled(picture: Picture, height: int, width: int, filter_: Image.Resampling, gap: float | None) -> Picture:
-    """By Pillow, which knows deep pictures in gray alone: their colours one by one."""
+    """Resample by Pillow, which can only do deep pictures in gray: their colors are resampled one by one."""
     if picture.shape[:2] == (height, width):
         return picture
     if picture.ndim == 3 and picture.dtype != np.uint8:
@@ -75,7 +75,7 @@ def _resampled(picture: Picture, height: int, width: int, filter_: Image.Resampl
 
 
 def _largest(picture: Picture, to: Geometry, place: float | None) -> Picture:
-    """The largest part of the target's aspect, in whole pixels so that a mere cut stays exact."""
+    """The largest part with the target's aspect, in whole pixels so that a plain cut stays exact."""
     high, wide = picture.shape[:2]
     scale = min(wide / to.width, high / to.height)
     width = min(wide, max(1, round(to.width * scale)))

@@ -1,4 +1,4 @@
-"""Near-duplicates: found by their perceptual hashes, certain by their pixels; without comparing all with all."""
+"""Near-duplicates: found by perceptual hashes and confirmed by pixels, without comparing all with all."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from stages.common.levels import Images
 from stages.images.perceptual import gray_cells
 
 CELLS = 16
-"""Cells a side in which images are compared: averaged, since a JPEG changes every pixel and hardly any cell."""
+"""Cells a side in which images are compared: averages, since a JPEG changes every pixel, but hardly any cell."""
 LEAST_SIDE = 8
-"""Pixels a side, below which a picture has too little in it to be told from another by its looks."""
+"""Pixels a side; a smaller picture has too little in it to be distinguished by its looks."""
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
 Pairs = npt.NDArray[np.int64]
@@ -24,33 +24,32 @@ HASH_BITS = 64
 MOST_COMPARED = 300_000_000
 MOST_CANDIDATES = 8_000_000
 _AT_ONCE = 50_000
-_COARSE = 2  # neighbouring cells a side, averaged for a first look
+_COARSE = 2  # neighbor cells a side, averaged for a first comparison
 
 
 @dataclass(frozen=True)
 class Near:
-    """Pairs of images that are nearly the same, each pair once."""
+    """Pairs of nearly equal images, each pair once."""
 
     pairs: Pairs
-    """`[P,2]`, the lower index first; of `near_pairs` in order."""
+    """`[P,2]`, the lower index first; from `near_pairs` in order."""
     complete: bool
-    """False where there are more candidates than can be looked at: plain drawings by the hundred thousand."""
+    """False if there are too many candidates to compare: plain drawings by the hundred thousand."""
 
 
 def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callable[[Indices], Pictures]) -> Near:
-    """The near-duplicates among images of these hashes `[N]`.
+    """The near-duplicates among images with these hashes `[N]`.
 
-    Candidates are those whose hashes differ in at most `distance` bits. Where the ground is plain, images that are
-    unlike share hashes too, so of each candidate pair the gray pictures are correlated, which no change of brightness
-    or contrast alters, and `likeness` is what they must reach, at most 1. `pictures` gives `[M,R,C]`, R and C even,
-    for the indices `[M]` it is asked for.
+    Candidates are pairs whose hashes differ in at most `distance` bits. On a plain background, different images share
+    hashes, too. So the gray pictures of each candidate pair must have a correlation of at least `likeness`, at most 1;
+    it does not depend on brightness or contrast. `pictures` gives `[M,R,C]`, R and C even, for indices `[M]`.
     """
     found = candidates(hashes, distance)
     if not len(found.pairs):
         return found
     involved, places = np.unique(found.pairs, return_inverse=True)
     fine = pictures(involved)
-    places = places[_alike(unit(_coarse(fine)), places, likeness)]  # a quick look, which leaves little for the next
+    places = places[_alike(unit(_coarse(fine)), places, likeness)]  # quick, and leaves little for the next
     kept, places = np.unique(places, return_inverse=True)
     involved, places = involved[kept], places[_alike(unit(fine[kept]), places, likeness)]
     pairs = involved[places]
@@ -58,10 +57,10 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
 
 
 def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Near:
-    """The pairs whose hashes differ in at most `distance` bits; `most` of them.
+    """The pairs whose hashes differ in at most `distance` bits, at most `most` pairs.
 
-    Two such hashes agree in at least one of `distance + 1` bands of bits (the pigeonhole principle), so only those
-    that share a band are compared: of a million photographs some ten with each, not a million.
+    Two such hashes agree in at least one of `distance + 1` bands of bits (the pigeonhole principle), so only pairs that
+    share a band are compared: among a million photographs some ten with each, not a million.
     """
     bands = _bands(distance + 1)
     found, compared, room = [np.empty((0, 2), np.int64)], 0, most
@@ -70,7 +69,7 @@ def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Ne
             differing = hashes[left] ^ hashes[right]
             new = np.bitwise_count(differing) <= distance
             for earlier in bands[:number]:
-                new &= (differing & earlier) != 0  # else it was found there
+                new &= (differing & earlier) != 0  # else an earlier band has found the pair
             found.append(np.stack([left[new], right[new]], axis=1))
             room, compared = room - len(found[-1]), compared + len(left)
             if room < 0 or compared > MOST_COMPARED:
@@ -86,13 +85,13 @@ def small_pictures(images: Images) -> Pictures:
 
 
 def _bands(count: int) -> list[np.uint64]:
-    """Masks of as many bands of bits, of about the same width, that together are the whole hash."""
+    """Masks of `count` bands of bits, of about equal width, which together are the whole hash."""
     edges = [HASH_BITS * band // count for band in range(count + 1)]
     return [np.uint64((1 << high) - (1 << low)) for low, high in pairwise(edges)]
 
 
 def _sharing(hashes: Hashes, band: np.uint64) -> Iterator[tuple[Indices, Indices]]:
-    """All pairs that agree in the band, left and right, those next to each other in order of their hashes first."""
+    """All pairs that agree in a band, as left and right indices; neighbors in the order of hashes come first."""
     order = np.lexsort((hashes, hashes & band))
     keys = (hashes & band)[order]
     left = np.arange(len(order))
@@ -112,7 +111,7 @@ def _coarse(pictures: Pictures) -> Cells:
 
 
 def unit(pictures: Pictures | Cells) -> Cells:
-    """`[M,D]`: each picture less its mean, at length 1: a product of two is their correlation. A flat one is 0."""
+    """`[M,D]`: each picture minus its mean, scaled to length 1, so that products are correlations; a flat one is 0."""
     flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
     centered = flat - flat.mean(1, keepdims=True, dtype=np.float32)
     lengths = np.linalg.norm(centered, axis=1, keepdims=True)
@@ -121,7 +120,7 @@ def unit(pictures: Pictures | Cells) -> Cells:
 
 
 def _alike(unit: Cells, pairs: Pairs, likeness: float) -> npt.NDArray[np.bool_]:
-    """Of pairs `[P,2]` of rows, whether their correlation reaches `likeness`."""
+    """Whether the correlation of each pair of rows `[P,2]` is at least `likeness`."""
     alike = np.empty(len(pairs), np.bool_)
     for start in range(0, len(pairs), _AT_ONCE):
         left, right = pairs[start : start + _AT_ONCE].T

@@ -15,15 +15,15 @@ from stages.images.deep import LUMINANCE, Picture
 
 Halves = Literal["left_right", "right_left"]
 _FLAT = np.float32(128 / 127.5 - 1)
-"""Mid gray, of a hole."""
+"""Mid gray, the color of a hole."""
 
 
 class NoPartnerError(Exception):
-    """A pair of which one half is missing; the text is the reason, without the image's name."""
+    """One half of a pair is missing; the text is the reason, without the image's name."""
 
 
 def halves(both: Picture, partner: Halves) -> tuple[Picture, Picture]:
-    """(image, partner) of one picture that holds both: left_right has the image on the left. Raises NoPartnerError."""
+    """(image, partner) from one picture with both: left_right has the image on the left. Raises NoPartnerError."""
     width = both.shape[1]
     if width % 2:
         raise NoPartnerError(f"it is {width} pixels wide, and two side by side have an even width")
@@ -32,9 +32,9 @@ def halves(both: Picture, partner: Halves) -> tuple[Picture, Picture]:
 
 
 def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Images:
-    """Partners `[N,S,h,w]` of images `[N,C,H,W]` in [-1,1], as levels where they can be.
+    """Partners `[N,S,h,w]` of images `[N,C,H,W]` in [-1,1], as levels if possible.
 
-    The `tickets` `[N]` in [0, 2**64) decide all that is drawn: of an image and a seed they are always the same.
+    The `tickets` `[N]` in [0, 2**64) decide all random draws: an image and a seed always have the same ticket.
     """
     damage, drawn = params.damage, list(zip(images, tickets, strict=True))
     makers: dict[str | None, Callable[[], Any]] = {
@@ -51,7 +51,7 @@ def made(params: Normalize, images: FloatImages, tickets: Sequence[int]) -> Imag
 
 
 def partner_shape(params: Normalize, sides: Sequence[str], maps: int = 0) -> tuple[int, ...]:
-    """(S, *S) of the partners of samples whose sides are called so, where there are any, each joined by maps."""
+    """(S, *S) of the partners, joined by their maps, of samples whose sides have these names."""
     channels, *size = params.shape_of(sides)
     if params.partner in ("edges", "gray"):
         return 1, *size
@@ -61,18 +61,18 @@ def partner_shape(params: Normalize, sides: Sequence[str], maps: int = 0) -> tup
 
 
 def damage_by_chance(params: Normalize) -> tuple[str, float] | None:
-    """The kind and the strength by which a training can draw other partners; None where there are no others."""
+    """Kind and strength of random damage, which a training can redraw; None if partners are not made at random."""
     strengths = {"masked": 0.0, "noisy": params.damage.deviation, "salt": params.damage.salt}
     return None if params.partner not in strengths else (params.partner, strengths[params.partner])
 
 
 def place(ticket: int) -> float:
-    """In [0,1), by a ticket."""
+    """A number in [0,1) from a ticket."""
     return (ticket >> 11) / 2**53
 
 
 def _gray(images: FloatImages) -> FloatImages:
-    """`[N,1,H,W]` by luminance."""
+    """Images in gray, `[N,1,H,W]`, by luminance."""
     gray: FloatImages = (
         np.einsum("nchw,c->nhw", images, np.array(LUMINANCE, np.float32))[:, None] if images.shape[1] == 3 else images
     )
@@ -80,23 +80,23 @@ def _gray(images: FloatImages) -> FloatImages:
 
 
 def _edges(images: FloatImages) -> FloatImages:
-    """Black lines on white `[N,1,H,W]`: how steep the luminance is, by Sobel's filter; from black to white is black."""
+    """Black lines on white `[N,1,H,W]`: the slope of the luminance by Sobel's filter; black to white is black."""
     gray = np.pad(_gray(images)[:, 0], ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = gray[:, :-2] + 2 * gray[:, 1:-1] + gray[:, 2:]
     columns = gray[:, :, :-2] + 2 * gray[:, :, 1:-1] + gray[:, :, 2:]
     across, down = rows[:, :, 2:] - rows[:, :, :-2], columns[:, 2:] - columns[:, :-2]
-    steepness = np.minimum(np.hypot(across, down) / 8, 1)  # 8: a step of 2, weighed 1 + 2 + 1
+    steepness = np.minimum(np.hypot(across, down) / 8, 1)  # 8: a step of 2, with weights 1 + 2 + 1
     return (1 - 2 * steepness)[:, None].astype(np.float32)
 
 
 def _coarse(images: FloatImages, factor: int) -> Images:
-    """One pixel for `factor` x `factor`, their mean, rounded to 8 bits as a small picture is."""
+    """The mean of each `factor` x `factor` pixels, rounded to 8 bits as in a small picture."""
     *_, height, width = images.shape
     return to_uint8(area_means(area_means(images, ceil(height / factor), 2), ceil(width / factor), 3))
 
 
 def _compressed(image: FloatImages, quality: int) -> Images:
-    """As JPEG of this quality, and back."""
+    """An image encoded as JPEG of this quality, and decoded again."""
     levels = np.moveaxis(to_uint8(image), 0, -1)
     buffer = io.BytesIO()
     Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).save(buffer, "JPEG", quality=quality)
@@ -105,7 +105,7 @@ def _compressed(image: FloatImages, quality: int) -> Images:
 
 
 def _noisy(image: FloatImages, ticket: int, deviation: float) -> Images:
-    """Under Gaussian noise, each value by its own, clipped and rounded to 8 bits as a camera does."""
+    """An image with Gaussian noise on each value, clipped and rounded to 8 bits as in a camera."""
     noise = np.random.default_rng(ticket).standard_normal(image.shape, np.float32)
     return to_uint8(image + np.float32(deviation) * noise)
 

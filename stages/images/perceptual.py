@@ -1,4 +1,4 @@
-"""A fingerprint of what an image looks like: near for near-duplicates, where a SHA-256 changes wholly."""
+"""A fingerprint of an image's looks: near-duplicates have similar ones, unlike their SHA-256."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ Hashes = npt.NDArray[np.uint64]
 Cells = npt.NDArray[np.float64]
 ROWS, COLUMNS = 8, 9
 MARGIN = 4
-"""Levels of 255 by which neighbours must differ, so that the noise of a JPEG on a plain ground decides no bit."""
+"""Levels of 255 by which neighbors must differ, so that JPEG noise on a plain background decides no bit."""
 _LUMINANCE = (299, 587, 114)  # thousandths, ITU-R BT.601
 _AT_ONCE = 2**18  # values at a time
 
@@ -17,7 +17,7 @@ _AT_ONCE = 2**18  # values at a time
 def difference_hash(images: Images) -> Hashes:
     """The 64-bit difference hash `[N]` of images `[N,C,H,W]` (C is 1 or 3); near images differ in few bits.
 
-    In gray, averaged to 8 rows of 9 cells; a bit is 1 where a cell is darker than the one right of it, by more than
+    In gray, averaged to 8 rows of 9 cells; a bit is 1 if a cell is darker than its right neighbor by more than
     `MARGIN`; row by row, the first bit is the most significant (Krawetz 2013, "Kind of like that").
     """
     step = max(1, _AT_ONCE // images[0].size) if len(images) else 1
@@ -28,8 +28,8 @@ def difference_hash(images: Images) -> Hashes:
 def gray_cells(images: Images, rows: int, columns: int) -> Cells:
     """Images `[N,C,H,W]` in gray, averaged to `[N,rows,columns]`, in [0,255].
 
-    Until the last division all sums are of whole numbers that their type holds exactly: no order of adding, and no
-    processor, changes a bit.
+    Until the last division all sums are exact whole numbers: neither the order of adding nor the processor changes a
+    bit.
     """
     _, channels, height, width = images.shape
     levels = (
@@ -50,7 +50,7 @@ def _hashes(images: Images) -> Hashes:
 
 
 def _shares(size: int, cells: int) -> Cells:
-    """`[cells,size]`: how much of each pixel lies in each of the equal cells, in whole parts; a row sums to `size`."""
+    """`[cells,size]`: the part of each pixel in each of the equal cells, as whole numbers; a row sums to `size`."""
     edges, pixels = np.arange(cells + 1) * size, np.arange(size + 1) * cells
     low = np.maximum(edges[:-1, None], pixels[None, :-1])
     high = np.minimum(edges[1:, None], pixels[None, 1:])

@@ -1,8 +1,8 @@
-"""The two commonest kinds of file without Pillow: plain PNG and JPEG of 8 bits, gray or RGB.
+"""Reads the two most common kinds of file without Pillow: plain PNG and JPEG of 8 bits, gray or RGB.
 
-A small picture takes a half (PNG) or a sixth (JPEG) of the time, since most of Pillow's goes to finding out what a file
-is. What may change pixels (a profile, a palette, transparency, an orientation), and whatever is damaged, is left to
-Pillow, which then says what is wrong; what is read here is to the bit what Pillow would read.
+A small picture takes a half (PNG) or a sixth (JPEG) of the time, since Pillow spends most of it on finding out what a
+file is. Files with anything that may change pixels (a profile, a palette, transparency, an orientation), and damaged
+files, are left to Pillow, which reports what is wrong. Pixels read here equal Pillow's to the bit.
 """
 
 import struct
@@ -16,16 +16,16 @@ from stages.common.levels import Levels
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = {b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tIME", b"sRGB", b"gAMA", b"cHRM", b"bKGD"}
-"""None of these changes what Pillow gives."""
+"""Chunks that do not change Pillow's pixels."""
 _PNG_COLORS = {0: 1, 2: 3}
 _JPEG = b"\xff\xd8\xff\xe0"
-"""With the header of JFIF, which says what colours are meant."""
+"""First bytes of a JPEG with the header of JFIF, which defines its colors."""
 _JPEG_SEGMENTS = {0xE0, 0xDB, 0xC4, 0xDD, 0xFE}
-"""JFIF, tables, restart interval, comment."""
+"""Segments of a plain JPEG: JFIF, tables, restart interval, comment."""
 _JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
 _START_OF_SCAN = 0xDA
 _FACTORS = (8, 4, 2)
-"""By which Pillow and libjpeg-turbo average while they decode."""
+"""Factors by which Pillow and libjpeg-turbo can average while they decode."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Header:
 
 
 def plain_header(content: bytes) -> Header | None:
-    """What a plain picture says of itself; None of every other, and of a PNG that is damaged."""
+    """The header of a plain picture; None for any other, and for a damaged PNG."""
     try:
         if content.startswith(_PNG):
             return _png_header(content)
         return _jpeg_header(content) if content.startswith(_JPEG) else None
-    except struct.error:  # it ends in the middle of a header
+    except struct.error:  # the file ends in the middle of a header
         return None
 
 
 def plain_pixels(content: bytes, header: Header, least: int | None) -> Levels | None:
-    """The pixels, gray `[H,W]` or `[H,W,3]`; None where they are damaged. `least` as in `decode`."""
+    """The pixels, gray `[H,W]` or `[H,W,3]`; None if they are damaged. `least` as in `decode`."""
     try:
         pixels = pyspng.load(content) if header.kind == "PNG" else _jpeg_pixels(content, header, least)
     except (RuntimeError, ValueError):

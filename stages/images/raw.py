@@ -1,4 +1,4 @@
-"""What is known of the raw images before any is decoded: all that decides the split, some 20 bytes an image."""
+"""What is known about raw images before any is decoded: all that decides the split, some 20 bytes an image."""
 
 import json
 from collections.abc import Iterator
@@ -28,28 +28,28 @@ _BUFFER = 2**20
 
 @dataclass(frozen=True)
 class RawSet:
-    """What the schema and the footers say."""
+    """The facts in the schema and the footers."""
 
     classes: list[str] | None
     source: dict[str, str]
     max_pixels: int
     paired: bool
-    """Whether images have a partner of their own."""
+    """Whether images come with partners."""
     maps: int
-    """How many pictures join each partner."""
+    """How many maps join each partner."""
     grouped: bool
-    """Whether images are of groups, each of which stays on one side of a random split."""
+    """Whether images have groups, each of which stays on one side of a random split."""
     attributes: list[str] | None
-    """Names of the images' attributes; None where they have none."""
+    """Names of the images' attributes; None without attributes."""
     domains: list[str] | None
-    """Names of the two domains that images are of; None where they are of one."""
+    """Names of the two domains; None if there is only one."""
     counts: dict[Path, int]
-    """Images by shard, in order."""
+    """Number of images by shard, in order."""
     medium: Medium
-    """What kind of data they are."""
+    """The kind of data."""
 
     def known(self, to: Normalize) -> Known:
-        """What later stages will meet, where normalize does what `to` says."""
+        """What later stages will get if normalize runs with the params `to`."""
         return Known(
             self.medium.shape or to.shape_of(self.medium.sides),
             self.medium,
@@ -65,20 +65,20 @@ class RawSet:
 
 @dataclass(frozen=True)
 class Deciding:
-    """What decides the split, by image."""
+    """What decides the split, for each image."""
 
     labels: npt.NDArray[np.int32]
-    """-1 where it has none; of two domains another number for the same label in each."""
+    """Labels, -1 for none; with two domains, a label has a different number in each."""
     tickets: Tickets
-    """Of one group, or one content, all have the same; of a medium whose samples recur, those of one group alone."""
+    """Tickets, equal within a group and for equal content; in a medium whose samples recur, only within a group."""
     official: Mask | None
-    """True where an image is in the source's test set; None where the source has none."""
+    """True if an image is in the source's test set; None if the source has none."""
     torn_groups: int = 0
-    """Groups that the source's own split tears apart."""
+    """Number of groups that are on both sides of the source's own split."""
 
 
 def read_raw_set(raw: Path) -> RawSet:
-    """Raises UserError on shards that are not by ingest."""
+    """The facts of raw shards. Raises UserError on shards that ingest did not write."""
     counts = {path: _checked(path) for path in shards(raw)}
     schema = pq.read_schema(next(iter(counts)))
     facts = {key.decode(): json.loads(value) for key, value in schema.metadata.items()}
@@ -97,7 +97,7 @@ def read_raw_set(raw: Path) -> RawSet:
 
 
 def read_deciding(known: RawSet, split_seed: int) -> Deciding:
-    """Raises UserError on a label that is of no class."""
+    """What decides the split. Raises UserError on a label of no class."""
     total = sum(known.counts.values())
     labels, tickets, in_test = np.empty(total, np.int32), np.empty(total, np.uint64), np.empty(total, np.bool_)
     groups = np.zeros(total, np.uint64) if known.grouped else None
@@ -125,13 +125,13 @@ def read_deciding(known: RawSet, split_seed: int) -> Deciding:
 
 
 def raw_rows(path: Path, columns: list[str], at_once: int) -> Iterator[pa.RecordBatch]:
-    """The rows of one shard, a few at a time; memory: those, whatever the size of the file's row groups."""
+    """The rows of a shard, a few at a time; memory: only those, whatever the size of the file's row groups."""
     with read_safely(path), pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
         yield from file.iter_batches(at_once, columns=columns, use_threads=False)
 
 
 def _group(name: str | None, number: int, seed: int) -> int:
-    """A number for a group; an image without one is a group of its own."""
+    """A number for a group; an image without a group is its own group."""
     return ticket(number, "alone") if name is None else ticket(seed, f"group {name}")
 
 
@@ -141,7 +141,7 @@ def _batches(paths: list[Path], more: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _checked(path: Path) -> int:
-    """How many images are in a shard of ingest's."""
+    """How many images are in a shard, which is checked to be from ingest."""
     with read_safely(path):
         footer = pq.read_metadata(path)
     schema = footer.schema.to_arrow_schema()

@@ -1,4 +1,4 @@
-"""A row of figures for each normalized image: what the gate judges and the report shows, without reading pixels."""
+"""A row of figures for each normalized image, for the gate and the report, which then need not read pixels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ _FIRST = {
 }
 _LAST = {"source_mode": pa.string(), "pixel_sha256": pa.string(), "difference_hash": pa.uint64()}
 PARTNER = pa.field("partner_sha256", pa.string())
-"""Of the partner's pixels; a column of pairs alone."""
+"""The SHA-256 of the partner's pixels; a column only for pairs."""
 ATTRIBUTES = pa.field("attributes", pa.list_(pa.float32()))
-"""A column of images that have some."""
+"""A column for images with attributes."""
 DOMAIN = pa.field("domain", pa.int64())
-"""A column of images of two domains: 0 or 1."""
+"""A column for two domains: 0 or 1."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What an image was before it was normalized, and where it goes."""
+    """An image before it was normalized, and its split."""
 
     key: str
     label: int | None
@@ -44,7 +44,7 @@ class Origin:
 
 
 def stats_schema(medium: Medium, partners: bool, attributes: bool, domains: bool = False) -> pa.Schema:
-    """Each side of the medium is a column, and has another of what the image was before."""
+    """The schema: each side of the medium has a column, and another for the image before."""
     now = ("channels", *medium.sides)
     sizes = dict.fromkeys((*now, *(f"source_{side}" for side in now)), pa.int64())
     more = {PARTNER: partners, ATTRIBUTES: attributes, DOMAIN: domains}
@@ -61,7 +61,7 @@ def stats_table(
     *,
     domains: bool = False,
 ) -> pa.Table:
-    """The figures of images `[N,C,*S]`, a row each, as a table of `stats_schema`; only pictures have a hash."""
+    """The figures of images `[N,C,*S]`, a row each, as a table in `stats_schema`; only pictures have a hash."""
     count, *shape = images.shape
     sides, schema = medium.sides, stats_schema(medium, partners is not None, attributes is not None, domains)
     before = zip(*(origin.shape for origin in origins), strict=True)
@@ -86,7 +86,7 @@ def stats_table(
 
 
 def _hashes(images: Images) -> list[str]:
-    """Of the pixels, the same however they are stored."""
+    """SHA-256 of each image's pixels, equal for levels and for floats."""
     if images.dtype != np.uint8:
         return [hashlib.sha256(compact(image).data).hexdigest() for image in images]
     return [hashlib.sha256(image.data).hexdigest() for image in images]
@@ -101,6 +101,6 @@ def _moments(rows: Images) -> dict[str, Any]:
     std = np.sqrt(np.einsum("nd,nd->n", exact, exact) / rows.shape[1])
     if rows.dtype == np.uint8:
         mean, std = mean / 127.5 - 1, std / 127.5
-    # A NaN anywhere is the least and the most too.
+    # With a NaN anywhere, minimum and maximum are NaN, too.
     finite = np.isfinite(least) & np.isfinite(most)
     return {"min": least, "max": most, "mean": mean, "std": std, "finite": finite}

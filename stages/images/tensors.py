@@ -11,9 +11,9 @@ from stages.images.deep import Picture
 
 
 def tensors(pictures: Sequence[Picture], channels: int) -> Images:
-    """Pictures of one size as `[N,C,H,W]`: levels where none of them is more than 8 bits deep, else in [-1,1].
+    """Pictures of one size as `[N,C,H,W]`: levels if none has more than 8 bits, else floats in [-1,1].
 
-    0 is -1 and 255 is 1, exactly; what lies outside, as resampling of deep ones can overshoot, is clipped.
+    0 is -1 and 255 is 1, exactly; values outside, from resampling of deep pictures, are clipped.
     """
     pixels: npt.NDArray[Any] = np.stack([_in_channels(picture, channels) for picture in pictures])
     images: Images = np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
@@ -21,5 +21,5 @@ def tensors(pictures: Sequence[Picture], channels: int) -> Images:
 
 
 def _in_channels(picture: Picture, channels: int) -> Picture:
-    """`[H,W,C]`; gray as often as there are channels."""
+    """A picture as `[H,W,C]`; gray is repeated in all channels."""
     return picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, channels))

@@ -1,4 +1,4 @@
-"""A picture of any size as tiles of one size, and what was made of them as one picture again, without seams."""
+"""A picture of any size cut into tiles of one size, and processed tiles joined again, without seams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from stages.common.levels import FloatImages, Levels, to_uint8
 
 _SHARED = 4
-"""Neighbors share a quarter of a side at least."""
+"""Neighbor tiles share at least a quarter of a side."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tiles over a picture; where some overlap, each counts the less, the nearer to its edge a pixel is."""
+    """Tiles over a picture; where they overlap, a tile's weight falls towards its edges."""
 
     size: tuple[int, int]
     """(H, W) of the picture."""
@@ -25,7 +25,7 @@ class Tiling:
 
     @cached_property
     def corners(self) -> tuple[list[int], list[int]]:
-        """The first rows, and the first columns, of tiles."""
+        """The first rows, and the first columns, of the tiles."""
         high, wide = (_starts(*sizes) for sizes in zip(self.size, self.tile, strict=True))
         return high, wide
 
@@ -41,7 +41,7 @@ class Tiling:
                 yield picture[:, top : top + self.tile[0], left : left + self.tile[1]]
 
     def joined(self, made: Iterator[FloatImages]) -> Levels:
-        """The picture `[C,H,W]` of what was made of the tiles, in their order, each of so many times a tile's size.
+        """The picture `[C,H,W]` joined from processed tiles, in their order, which may be a multiple of a tile's size.
 
         Memory: the levels, and floats of one row of tiles.
         """
@@ -85,12 +85,12 @@ def _starts(size: int, tile: int) -> list[int]:
 
 
 def _weight(size: int) -> npt.NDArray[np.float32]:
-    """`[size]`: 1 in the middle, and falling to the edges over what neighbors share."""
+    """Weights `[size]`: 1 in the middle, falling towards the edges in the shared part."""
     inside = np.minimum(np.arange(size), np.arange(size)[::-1]) + 1
     return np.minimum(inside / (size // _SHARED + 1), 1).astype(np.float32)
 
 
 def _moved(values: FloatImages, rows: int, axis: int) -> FloatImages:
-    """The values without their first rows, and zeros in place of what then lacks at the end."""
+    """The values without their first rows, with zeros added at the end."""
     kept = np.take(values, range(rows, values.shape[axis]), axis)
     return np.pad(kept, [(0, rows if at == axis else 0) for at in range(values.ndim)])

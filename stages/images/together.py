@@ -1,6 +1,6 @@
-"""Near-copies, found by what the gate judges by, so that a random split keeps them on one side.
+"""Near-copies, found by the gate's own criteria, so that a random split keeps them on one side.
 
-What an image looks like is known once it has its size: a split is drawn first, and again where it tears some apart.
+An image's looks are only known at its final size: a split is drawn first, and again if it separates near-copies.
 """
 
 from collections.abc import Sequence
@@ -23,24 +23,24 @@ _COLUMNS = ["key", "split", "pixel_sha256", "difference_hash"]
 
 @dataclass(frozen=True)
 class Alike:
-    """Images that are the same or nearly, once they have their size."""
+    """Images that are equal or nearly equal at their final size."""
 
     pairs: Pairs
-    """Of raw images, by their numbers."""
+    """Pairs of the numbers of raw images."""
     complete: bool
-    """False where there are more candidates than can be looked at."""
+    """False if there are too many candidates to compare."""
 
     def torn(self, held_out: Mask) -> int:
-        """How many held-out images, of those `[N]` that are, have such a one to train on."""
+        """How many images of the holdout `held_out` `[N]` have an equal or nearly equal training image."""
         sides = held_out[self.pairs]
         apart = sides[:, 0] != sides[:, 1]
         return len(np.unique(self.pairs[apart][sides[apart]]))
 
 
 def find_alike(finished: Sequence[Finished], shards: Sequence[Shard], near: NearCopies | None) -> Alike:
-    """Among the images of finished shards, which are those of `shards`, in order: the same pixels, and near-copies.
+    """Equal images and near-copies in the finished shards, which correspond to `shards`, in order.
 
-    Memory: 25 bytes an image, and small pictures of those that may be near-copies. `near` None: the same pixels only.
+    Memory: 25 bytes an image, and small pictures of possible near-copies. With `near` None, only equal pixels count.
     """
     looks = _Looks(finished, shards)
     same = equal_pairs(looks.pixels)
@@ -54,7 +54,7 @@ def find_alike(finished: Sequence[Finished], shards: Sequence[Shard], near: Near
 
 
 class _Looks:
-    """What near-copies are known by, of all images that can be used, in the order of the raw ones."""
+    """Hashes of all usable images, in the order of raw images, by which near-copies are found."""
 
     def __init__(self, finished: Sequence[Finished], shards: Sequence[Shard]) -> None:
         self._folders = [one.folder for one in finished]
@@ -95,7 +95,7 @@ class _Looks:
 
 
 def _usable(one: Finished, shard: Shard, keys: list[str]) -> npt.NDArray[np.int64]:
-    """The numbers in a raw shard of the images that are not broken, whose keys these are."""
+    """The numbers, in a raw shard with these keys, of the images that are not broken."""
     if not one.broken:
         return np.arange(one.images)
     usable, numbers, number = set(keys), [], 0

@@ -1,6 +1,6 @@
-"""One raw shard to its own parts of both splits: what any number of processes do side by side, each with its shards.
+"""One raw shard to its own parts of both splits, in any number of processes side by side, each with its shards.
 
-A finished shard is a folder, called by its number and by all that decides its bytes:
+A finished shard is a folder, named by its number and a digest of all that decides its bytes:
     train/part-*.parquet, holdout/part-*.parquet, stats.parquet, done.json
 """
 
@@ -34,38 +34,38 @@ from stages.media.medium import Medium, UnusableError
 SIDES = ("train", "holdout")
 STATS, DONE = "stats.parquet", "done.json"
 LISTED = 100
-"""Broken images that are named; of more there is the number."""
+"""How many broken images are named; the others are only counted."""
 _AT_ONCE = 2**20
-"""Bytes of tensors that are made together, so that they stay in a processor's cache."""
+"""Bytes of tensors that are made at once, so that they stay in a processor's cache."""
 _MOST_AT_ONCE = 256
 _UNUSABLE = (UndecodableError, TooSmallError, NoPartnerError, UnusableError)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is the same for all shards."""
+    """The settings that are equal for all shards."""
 
     params: Normalize
     classes: list[str] | None
     max_pixels: int
     paired: bool
-    """Whether images have a partner of their own."""
+    """Whether images come with partners."""
     maps: int
-    """How many pictures join each partner that is used."""
+    """How many maps join each partner that is used."""
     attributes: list[str] | None
-    """Their names, where images have some."""
+    """Names of the attributes; None without attributes."""
     domains: list[str] | None
-    """Of the two that images are of, where they are of two."""
+    """Names of the two domains; None if there is only one."""
     most_broken: int
     """More broken images than this stop the stage."""
     folder: Path
-    """Of the finished shards."""
+    """The folder of the finished shards."""
     medium: Medium
-    """What kind of data they are."""
+    """The kind of data."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(C, *S) of what is made."""
+        """(C, *S) of the normalized images."""
         return self.params.shape_of(self.medium.sides)
 
     @property
@@ -79,7 +79,7 @@ class Job:
 
     @property
     def partner_shape(self) -> tuple[int, ...]:
-        """(S, *S) of partners, where there are any."""
+        """(S, *S) of partners."""
         return partner_shape(self.params, self.medium.sides, self.maps)
 
 
@@ -88,7 +88,7 @@ class Shard:
     number: int
     path: Path
     held_out: Mask
-    """By image."""
+    """True for each image of the holdout."""
 
 
 @dataclass(frozen=True)
@@ -101,37 +101,37 @@ class Broken:
 class Finished:
     folder: Path
     images: int
-    """Read, broken ones among them."""
+    """How many images were read, with broken ones."""
     broken: int
     first_broken: list[Broken]
     makers: list[Mark]
-    """Of partners and maps that a model made, where their files say so."""
+    """The marks of partners and maps that a model made."""
 
 
 @dataclass(frozen=True)
 class Normal:
-    """An image at its new size, with its partner and what joins that where it came with one."""
+    """An image at its new size, with its partner and the partner's maps, if it came with them."""
 
     image: Picture | FloatImages
     """A picture, or a sample `[C,*S]` of another medium."""
     beside: tuple[Picture | FloatImages, ...]
     """The partner, then the maps."""
     ticket: int
-    """Drawn for it, in [0, 2**64), by its content."""
+    """Its random ticket in [0, 2**64), by its content."""
     origin: Origin
     attributes: list[float] | None
     makers: frozenset[Mark] = frozenset()
-    """Of what is beside it."""
+    """The marks of its partner and maps."""
 
 
 class TooManyBrokenError(Exception):
-    """The shard is not worth going on with."""
+    """The shard has too many broken images to continue."""
 
 
 def normalize_shard(job: Job, shard: Shard) -> Finished:
-    """Write a shard's parts, all or none, unless they are there; return what is in them.
+    """Write a shard's parts, all or none, unless they are there; return their facts.
 
-    More broken images than `job.most_broken` end it early, with nothing written. Memory: a row group of each split.
+    With more broken images than `job.most_broken` it stops early and writes nothing. Memory: a row group of each split.
     """
     folder = job.folder / f"{shard.number:05d}-{_identity(job, shard)}"
     if not folder.exists():
@@ -159,7 +159,7 @@ def _identity(job: Job, shard: Shard) -> str:
 
 
 def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> set[Mark]:
-    """The parts of a shard; the makers of what is beside its images."""
+    """Write the parts of a shard; returns the marks of its images' partners and maps."""
     makers = set[Mark]()
     params = job.params
     shapes = [job.shape, *([job.partner_shape] if job.partners else [])]
@@ -187,7 +187,7 @@ def _write(job: Job, shard: Shard, folder: Path, broken: list[Broken]) -> set[Ma
 
 
 def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
-    """Rows as dicts: image and partner (of bytes), label, attributes, key, sha256, held_out."""
+    """Rows as dicts: image and partner (bytes), label, attributes, key, sha256, held_out."""
     at_once = max(1, min(_MOST_AT_ONCE, _AT_ONCE // (4 * prod(job.shape))))
     columns = ["image.bytes", "label", "key", "sha256", *(["partner.bytes"] if job.paired else [])]
     columns += ["maps"] if job.maps else []
@@ -202,7 +202,7 @@ def _in_batches(job: Job, shard: Shard) -> Iterator[list[dict[str, Any]]]:
 
 
 def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Iterator[Normal]:
-    """The images that can be used; of the others, the reason goes to `broken`."""
+    """The usable images; the reasons of all others go to `broken`."""
     geometry = geometry_of(job.params)
     for row in rows:
         try:
@@ -219,7 +219,7 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
         image, *beside = halves(image, params.partner)
     elif params.partner is None and job.paired:
         beside = _partner(job, row)
-    drawn = ticket(params.crop_seed, f"place {row['sha256']}")  # like the split, but a draw of its own
+    drawn = ticket(params.crop_seed, f"place {row['sha256']}")  # like the split's ticket, but a separate draw
     cut = place(drawn) if params.crop_position == "random" else None
     image = fitted(image, geometry, cut)
     origin = _origin(job, row, decoded.mode, (decoded.channels, decoded.height, decoded.width))
@@ -228,7 +228,7 @@ def _normal(job: Job, geometry: Geometry, row: dict[str, Any]) -> Normal:
 
 
 def _sample(job: Job, row: dict[str, Any]) -> Normal:
-    """As its medium decodes it."""
+    """A row's sample, decoded by its medium."""
     content, beside = row["image"]["bytes"], list[FloatImages]()
     if job.paired:
         found, *beside = job.medium.decode_pair(content, _content_of_partner(row), job.params, job.max_pixels)
@@ -262,9 +262,9 @@ def _number(level: float | str | None) -> float | None:
 
 
 def _least_side(params: Normalize) -> int | None:
-    """What must be left of a picture that is averaged while it is decoded, whichever way it is turned."""
+    """The least side of a picture that is averaged while it is decoded, in either orientation."""
     if params.resample == "area" or params.partner in ("left_right", "right_left"):
-        return None  # the first is exact; the others need an even width
+        return None  # these need an exact size or an even width
     return ceil(params.reducing_gap * max(params.height, params.width))
 
 
@@ -286,27 +286,27 @@ def _partner(job: Job, row: dict[str, Any]) -> list[Picture]:
 
 
 def _makers(job: Job, row: dict[str, Any]) -> frozenset[Mark]:
-    """Of a partner of its own, and of maps: who made them, as their files say."""
+    """The marks in the files of a row's partner and maps."""
     contents = [row["partner"]["bytes"], *(row["maps"] if job.maps else [])] if job.paired else []
     return frozenset(mark for content in contents if (mark := mark_in(content)) is not None)
 
 
 def _stored(job: Job, samples: list[Any]) -> Images:
-    """Pictures, or samples `[C,*S]` of another medium, as they are kept: `[N,C,*S]`."""
+    """Pictures, or samples `[C,*S]` of another medium, as they are stored: `[N,C,*S]`."""
     if job.of_pictures:
         return tensors(samples, job.params.channels)
     return compact(np.ascontiguousarray(np.stack(samples), np.float32))
 
 
 def _joined(parts: list[Images]) -> Images:
-    """Pictures `[N,C,H,W]` as one of all their channels; levels where all are."""
+    """Pictures `[N,C,H,W]` joined along their channels; levels if all are levels."""
     in_levels = {part.dtype for part in parts} == {np.dtype(np.uint8)}
     joined: Images = np.concatenate(parts if in_levels else [floats(part) for part in parts], 1)
     return joined
 
 
 def _tables(job: Job, normal: list[Normal]) -> tuple[pa.Table, Mask, pa.Table]:
-    """The images as rows of their table, which of them are held out, and their figures."""
+    """The images as rows of their table, which of them are in the holdout, and their figures."""
     images = _stored(job, [one.image for one in normal])
     origins = [one.origin for one in normal]
     partners: Images | None = None

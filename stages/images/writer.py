@@ -11,16 +11,16 @@ _PIXELS = ("image", "partner")
 
 
 class PartsWriter:
-    """Writes the images of one split that are of one raw shard; memory: a row group.
+    """Writes the images of one raw shard that are in one split; memory: a row group.
 
-    Where parts and row groups end depends on the rows alone, not on how many are added at a time. Images that are
-    stored in another form, float32 after levels, begin a part of their own.
+    The ends of parts and row groups depend only on the rows, not on how many are added at a time. Images in another
+    form, float32 after levels, begin a new part.
     """
 
     def __init__(self, directory: Path, number: int, values: int, shard_images: int) -> None:
-        """`number` is the raw shard's: parts are called by it, so that their order is that of the raw images.
+        """`number` is that of the raw shard: parts are named by it, so that their order is that of raw images.
 
-        `values` says how many numbers are in a row: those of an image, and of its partner.
+        `values` is how many numbers are in a row: those of an image and of its partner.
         """
         size = 4 * values
         self._part = max(1, min(shard_images, SHARD_BYTES // size))
@@ -40,21 +40,21 @@ class PartsWriter:
             self._held = self._written(self._held, self._room())
 
     def close(self) -> None:
-        """Write what is still held."""
+        """Write the rows that are still in memory."""
         if self._held is not None and self._held.num_rows:
             self._written(self._held, self._held.num_rows)
         self._end_part()
         self._held = None
 
     def _room(self) -> int:
-        """Rows of the next group."""
+        """How many rows the next group has."""
         return min(self._group, self._part - self._in_part)
 
     def _written(self, rows: pa.Table, count: int) -> pa.Table:
-        """Write the first rows; those that are left."""
+        """Write the first `count` rows; returns the other rows."""
         if self._writer is None:
             path = self._directory / f"part-{self._number:05d}-{self._parts:03d}.parquet"
-            # Statistics and a dictionary of pixels would help no reader, and cost time.
+            # Statistics and a dictionary of pixels would help no reader, and take time.
             others = [name for name in rows.schema.names if name not in _PIXELS]
             self._writer = pq.ParquetWriter(
                 path, rows.schema, compression="zstd", write_statistics=others, use_dictionary=others

@@ -1,1 +1,1 @@
-"""Releases that others can verify, load and take back: what they are, and the channels that point to them."""
+"""Releases, which others can verify, load and roll back, and the channels that point to them."""

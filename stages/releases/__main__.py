@@ -29,7 +29,7 @@ DAMAGED = UNKNOWN = 1
 
 def hours(text: str) -> float:
     found = float(text)
-    if not found >= 0:  # nan is neither
+    if not found >= 0:  # also refuses NaN
         raise ValueError
     return found
 
@@ -156,7 +156,7 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 
 
 def run_recognize(arguments: argparse.Namespace) -> int:
-    from stages.releases.recognition import recognize  # Parquet, which nothing else here reads
+    from stages.releases.recognition import recognize  # it needs Parquet, unlike all else here
 
     try:
         content = arguments.file.read_bytes()
@@ -222,14 +222,14 @@ def _store(arguments: argparse.Namespace) -> Store:
 
 
 def _there(arguments: argparse.Namespace) -> Store:
-    """A store to read from, which must be there."""
+    """The store to read from, which must exist."""
     store = _store(arguments)
     store.require_there()
     return store
 
 
 def _named(arguments: argparse.Namespace) -> tuple[Store, Release]:
-    """The release that is meant: in the store, or a folder into which one was fetched."""
+    """The named release, in the store, or in a folder into which it was fetched."""
     folder = Path(arguments.release)
     if (folder / MANIFEST).is_file():
         release = fetched(folder)

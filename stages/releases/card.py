@@ -1,4 +1,4 @@
-"""The model card of a release: that of the selected model, with what only who publishes it can say (`upload.card`)."""
+"""The model card of a release: that of the selected model, with facts that only its publisher knows (`upload.card`)."""
 
 import json
 import re
@@ -14,20 +14,20 @@ _OF_IMAGES = re.compile(r"(?m)Licence of the images: .*\.$")
 
 
 def missing(upload: Upload) -> str | None:
-    """What a publisher has to say before anything is published, as a sentence; None where nothing is missing."""
+    """A sentence on facts that the publisher must give before publishing; None if nothing is missing."""
     if not upload.require_card or not (lacking := upload.card.lacking()):
         return None
     return f"upload.require_card is true, and upload.card says nothing of {', '.join(lacking)}: fill in what is null"
 
 
 def require_said(upload: Upload) -> None:
-    """Raises UserError where `upload.require_card` asks for more than `upload.card` says."""
+    """Raise UserError if `upload.require_card` asks for more than `upload.card` has."""
     if sentence := missing(upload):
         raise UserError("card-incomplete", f"params.yaml: {sentence}")
 
 
 def completed(text: str, card: Card) -> str:
-    """The card's text with what the publisher says; what is not said stays as it was."""
+    """The card's text with the publisher's facts; missing facts leave it unchanged."""
     if card.data_licence is not None:
         text = _licensed(text, card.data_licence)
     head, *parts = re.split(r"(?m)^## (.+)\n", text)
@@ -46,7 +46,7 @@ def _body(said: str) -> str:
 
 
 def _licensed(text: str, name: str) -> str:
-    """In the header, which the hub reads, and where people do."""
+    """The card with a license in its header, for the hub, and in its text, for people."""
     entries = "".join(f"{key}: {json.dumps(value)}\n" for key, value in licence(name).items())
     text = _HEADER.sub(lambda found: f"---\n{entries}{_LICENCE.sub('', found[1])}---\n", text)
     return _OF_IMAGES.sub(lambda found: f"Licence of the images: {name}.", text)

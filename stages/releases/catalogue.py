@@ -1,4 +1,4 @@
-"""What a store holds, and taking things out of it: list, find, delete, and the removal of leftovers."""
+"""The content of a store: list, find, delete, and the removal of leftovers."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from stages.stores import MANIFEST, Entry, Store
 
 @dataclass(frozen=True)
 class Summary:
-    """A release as a list shows it."""
+    """A release in a list."""
 
     release: str
     published: float
@@ -25,7 +25,7 @@ class Summary:
 
 
 def listed(store: Store, pointed: Mapping[str, str | None] | None = None) -> list[Summary]:
-    """The releases that are visible, the newest first; `pointed` has where channels point, where they were read."""
+    """The visible releases, the newest first; `pointed` is where channels point, if they were read before."""
     if pointed is None:
         pointed = {name: read_channel(store, name).release for name in names(store)}
     found = [
@@ -43,7 +43,7 @@ def listed(store: Store, pointed: Mapping[str, str | None] | None = None) -> lis
 
 
 def find(store: Store, reference: str) -> Release:
-    """The release that a channel, an id or the beginning of one names."""
+    """The release of a channel, an id or the beginning of an id."""
     if reference in names(store):
         return release_in(store, str(read_channel(store, reference).release))
     if re.fullmatch(r"[0-9a-f]{4,64}", reference):
@@ -61,14 +61,14 @@ def find(store: Store, reference: str) -> Release:
 
 
 def delete(store: Store, release: Release, force: bool) -> list[str]:
-    """Remove a release; returns the channels that now point to nothing, which takes `force`."""
+    """Remove a release; returns the channels that now point to nothing, which is refused without `force`."""
     refuse = "point it elsewhere first (`promote`, `rollback`), or say --force"
     if (pointing := pointing_to(store, release.name)) and not force:
         raise UserError("release-in-use", f"channel {pointing[0]} points to {release.name}: {refuse}")
     manifest = f"{release.folder}/{MANIFEST}"
     content = store.read(manifest)
-    store.remove([manifest])  # gone from here on for all who look
-    # `promote` moves the channel before it looks for the manifest: one of the two sees the other.
+    store.remove([manifest])  # from now on the release is gone for all readers
+    # `promote` moves the channel before it checks the manifest, so one of the two sees the other.
     if (pointing := pointing_to(store, release.name)) and not force:
         if content is not None:
             store.write(manifest, content)
@@ -78,9 +78,9 @@ def delete(store: Store, release: Release, force: bool) -> list[str]:
 
 
 def leftovers(store: Store, hours: float) -> Iterator[tuple[str, list[str]]]:
-    """What killed or broken uploads left, and nothing younger than `hours`: a name for people, and the keys.
+    """Leftovers of killed or broken uploads that are older than `hours`: a name for people, and the keys.
 
-    The keys are empty for what `Store.abandon` removes.
+    The keys are empty for leftovers that `Store.abandon` removes.
     """
     before = time.time() - hours * 3600
     for name, last in store.unfinished().items():
@@ -95,7 +95,7 @@ def leftovers(store: Store, hours: float) -> Iterator[tuple[str, list[str]]]:
 
 
 def remove_leftover(store: Store, name: str, keys: list[str], hours: float) -> None:
-    """Remove one of `leftovers`, unless somebody has gone on with it since."""
+    """Remove one of `leftovers`, unless its upload has been resumed since."""
     now = store.entries(f"{name}/") if name.startswith("releases/") and keys else {}
     if f"{name}/{MANIFEST}" in now or (now and _newest(now) >= time.time() - hours * 3600):
         return
@@ -107,7 +107,7 @@ def _newest(entries: dict[str, Entry]) -> float:
 
 
 def _folders(store: Store) -> dict[str, dict[str, Entry]]:
-    """What is below `releases/`, by release and path; what lies beside the releases, such as a note, is of none."""
+    """The entries below `releases/`, by release and path; files beside releases, such as a note, are left out."""
     found: dict[str, dict[str, Entry]] = {}
     for key, entry in store.entries("releases/").items():
         _, release, *path = key.split("/", 2)

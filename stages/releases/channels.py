@@ -1,7 +1,7 @@
 """Channels: names that point to releases, each one JSON file with the history of where it pointed.
 
-`release` and `id` are where it points now. `history` is a log, the newest last; a roll back is an entry of its
-own, so that the log only grows.
+`release` and `id` are where it points now. `history` is a log, the newest last; a rollback is a new entry, so that the
+log only grows.
 """
 
 import getpass
@@ -19,7 +19,7 @@ from stages.stores import MANIFEST, Store
 LATEST = "latest"
 _PART = r"[a-z0-9][a-z0-9._-]{0,63}"
 _NAME = rf"(?:{_PART}/)?{_PART}"
-"""With one folder at most, such as `examples/` around the channels of examples."""
+"""A channel's name, with at most one folder, such as `examples/` for the channels of examples."""
 _TRIES = 10
 
 
@@ -31,7 +31,7 @@ class LostRaceError(TemporaryError):
 class Channel:
     name: str
     content: bytes | None
-    """As it was read; None where there is no such channel yet."""
+    """Its file's content when it was read; None if there is no such channel yet."""
     history: tuple[dict[str, Any], ...]
 
     @property
@@ -39,7 +39,7 @@ class Channel:
         return self.history[-1]["release"] if self.history else None
 
     def earlier(self) -> list[dict[str, Any]]:
-        """Where rolling back leads, the nearest last: each roll back has taken what it left off the list."""
+        """The entries to which a rollback can go, the nearest last: each rollback removes the entry that it left."""
         stack: list[dict[str, Any]] = []
         for step in self.history:
             if step["action"] == "rollback":
@@ -51,7 +51,7 @@ class Channel:
 
 
 def key_of(name: str) -> str:
-    """Raises UserError where `name` is none for a channel."""
+    """The key of a channel. Raises UserError if `name` is no valid name."""
     if not re.fullmatch(_NAME, name):
         raise UserError(
             "channel-name-invalid",
@@ -87,9 +87,9 @@ def pointing_to(store: Store, release: str) -> list[str]:
 
 
 def move(store: Store, channel: Channel, content_id: str, action: str) -> bool:
-    """Point a channel, as it was read, to a release; False where it points there already.
+    """Point a channel, as it was read, to a release; False if it points there already.
 
-    Raises LostRaceError where it has been changed since it was read, and then changes nothing.
+    Raises LostRaceError, without a change, if the channel has changed since it was read.
     """
     release = content_id[:DIGITS]
     if channel.release == release:
@@ -102,12 +102,12 @@ def move(store: Store, channel: Channel, content_id: str, action: str) -> bool:
 
 
 def promote(store: Store, name: str, content_id: str, expect: str | None = None, action: str = "promote") -> bool:
-    """Point a channel to a release that is there; with `expect`, only where it points to that release now."""
+    """Point a channel to an existing release; with `expect`, only if it points to that release now."""
     channel = read_channel(store, name)
     if expect is not None and channel.release != expect:
         raise _lost(channel)
     moved = move(store, channel, content_id, action)
-    # `delete` takes the manifest away before it looks at the channels: one of the two sees the other.
+    # `delete` removes the manifest before it checks the channels, so one of the two sees the other.
     if store.read(f"{release_in(store, content_id).folder}/{MANIFEST}") is None:
         if moved and channel.content is not None:
             store.swap(key_of(name), store.read(key_of(name)), channel.content)
@@ -118,7 +118,7 @@ def promote(store: Store, name: str, content_id: str, expect: str | None = None,
 
 
 def point_latest(store: Store, name: str, content_id: str) -> bool:
-    """Like `promote`, for publishers, of whom the last one to finish wins."""
+    """Like `promote`, for publishers: the last one to finish wins."""
     for _ in range(_TRIES):
         try:
             return promote(store, name, content_id, action="publish")
@@ -128,7 +128,7 @@ def point_latest(store: Store, name: str, content_id: str) -> bool:
 
 
 def rollback(store: Store, name: str, to: str | None = None) -> str:
-    """Point a channel to where it pointed before, or to the release `to` of its history; returns the release."""
+    """Point a channel to the release before, or to the release `to` of its history; returns that release."""
     channel = read_channel(store, name)
     if channel.content is None:
         raise UserError("channel-unknown", f"there is no channel {name}: `list` names those that are there")

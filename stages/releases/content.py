@@ -23,18 +23,18 @@ from stages.common.params import Card, load_params
 from stages.releases.card import CARD, completed, require_said
 from stages.stores import MANIFEST, File
 
-ROOT = [Path("models/selected"), Path("models/onnx")]  # their files stand at the release's root
+ROOT = [Path("models/selected"), Path("models/onnx")]  # their files are at the release's root
 FOLDERS = [Path("samples"), Path("metrics"), Path("plots"), Path("provenance")]
 VALIDATION = Path("reports/validation.json")
 REPORTS = [Path("reports/index.html"), VALIDATION, Path("reports/validation.html"), Path("reports/drift.json")]
 OF_REPORT = Path("reports/report.json")
-"""What made the report, which is among the others' in a release."""
+"""The report's provenance; in a release it is beside the other stages'."""
 PARAMS, LOCK, CONSTRAINTS = Path("params.yaml"), Path("dvc.lock"), Path("requirements/constraints.txt")
 DIGITS = 20
 
 
 def gather(root: Path = Path()) -> list[File]:
-    """The files of the release that the pipeline in `root` has made, by path. A missing one is a `UserError`."""
+    """The files of a release of the pipeline in `root`, sorted by path. A missing file is a `UserError`."""
     upload = load_params(_checked(root, root / PARAMS)).upload
     require_said(upload)
     files = [_of_root(path, root / top, upload.card) for top in ROOT for path in _files(root, top)]
@@ -51,7 +51,7 @@ def gather(root: Path = Path()) -> list[File]:
 
 
 def _of_root(path: Path, top: Path, card: Card) -> File:
-    """A file of the model; its card with what the publisher says."""
+    """A file of the model; its card gets the publisher's facts."""
     name = path.relative_to(top).as_posix()
     if name != CARD or card == Card():
         return File.from_source(name, path)
@@ -59,9 +59,9 @@ def _of_root(path: Path, top: Path, card: Card) -> File:
 
 
 def require_committed(files: list[File], known: bool) -> None:
-    """Raises UserError where a stage ran with changes to the code that no commit holds: nobody could make it again.
+    """Raise UserError if a stage ran with uncommitted changes to the code, so that nobody could make it again.
 
-    With `known` also where it is not known whether there were any.
+    With `known`, raise it also if it is unknown whether there were any.
     """
     for file in files:
         if file.path.startswith("provenance/") and isinstance(file.source, Path):
@@ -105,7 +105,7 @@ def _distinct(files: list[File]) -> list[File]:
 
 
 def _files(root: Path, folder: Path) -> list[Path]:
-    """All files below a folder, less hidden ones; at least one."""
+    """All files below a folder, without hidden ones; at least one."""
     if not (root / folder).is_dir():
         raise UserError("output-missing", f"{folder} is missing: run the stage that makes it (`dvc repro`)")
     found = [_checked(root, path) for path in _below(root / folder)]
@@ -125,7 +125,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _checked(root: Path, path: Path) -> Path:
-    """A regular file that is really there; of links, only DVC's into its cache are followed, wherever that lies."""
+    """A regular file that exists; only DVC's links into its cache, wherever that is, are followed."""
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError:
@@ -142,7 +142,7 @@ def _checked(root: Path, path: Path) -> Path:
 
 
 def _is_cached(path: Path) -> bool:
-    """Whether this is a file of a DVC cache: named by its own MD5, so that it is what DVC put there."""
+    """Whether this is a file of a DVC cache: its name is its own MD5, so DVC put it there."""
     return (
         re.fullmatch(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}", "/".join(path.parts[-4:])) is not None
         and path.is_file()
@@ -151,7 +151,7 @@ def _is_cached(path: Path) -> bool:
 
 
 def _params(path: Path) -> bytes:
-    """params.yaml's values, less the sections that decide where a release goes and who runs it, not what it is."""
+    """params.yaml's values, without the sections that decide where a release goes and who runs it, not what it is."""
     yaml, text = YAML(typ="safe", pure=True), StringIO()
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
@@ -160,7 +160,7 @@ def _params(path: Path) -> bytes:
 
 
 def _lock(path: Path) -> bytes:
-    """dvc.lock's stages, less upload, which is not locked yet when it runs first: params, hashes of deps and outs."""
+    """dvc.lock's stages: params, hashes of deps and outs; without upload, which is not locked at its first run."""
     return as_json({"stages": {name: entry for name, entry in sorted(locked_stages(path).items()) if name != "upload"}})
 
 

@@ -1,4 +1,4 @@
-"""A release that is in a store, or was fetched into a folder: its manifest and its files."""
+"""A release in a store, or in a folder into which it was fetched: its manifest and its files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from stages.stores import MANIFEST, Store
 from stages.stores.folder import FolderStore
 
 _PATH = r"^(?!\.{1,2}(/|$))[^/\\\x00-\x1f]+(/(?!\.{1,2}(/|$))[^/\\\x00-\x1f]+)*$"
-"""Relative, with / between its parts, none of which leads up: a fetched file stays in its folder."""
+"""A relative path with / between its parts, none of which is . or ..: a fetched file stays in its folder."""
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -33,7 +33,7 @@ class Manifest(BaseModel):
     id: Annotated[str, Field(pattern=_SHA256)]
     files: list[Listed]
     source: Annotated[str, Field(max_length=200)] | None = None
-    """That media of the release are generated; None in those of earlier versions."""
+    """Says that the release's media are generated; None in releases of earlier versions."""
 
     def as_published(self) -> bytes:
         """The bytes of the file."""
@@ -42,7 +42,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Release:
-    """A folder of a store that holds a release."""
+    """A folder of a store with a release."""
 
     store: Store
     folder: str
@@ -52,7 +52,7 @@ class Release:
         return self.folder.rpartition("/")[2]
 
     def manifest(self) -> Manifest:
-        """Raises UserError where there is none, or where it is not the list from which the id follows."""
+        """The manifest. Raises UserError if there is none, or the id does not follow from its list of files."""
         content = self.store.read(f"{self.folder}/{MANIFEST}")
         place = f"{self.store.url}/{self.folder}"
         if content is None:
@@ -73,7 +73,7 @@ class Release:
         return manifest
 
     def read(self, path: str) -> bytes | None:
-        """A small file of it; None where it has no such file."""
+        """A small file of the release; None if it has no such file."""
         return self.store.read(f"{self.folder}/{path}")
 
 

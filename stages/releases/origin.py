@@ -16,7 +16,7 @@ from stages.releases.manifest import Release
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that made a release: what is recorded, and whether this clone has it (None: need not)."""
+    """A fact about the origin of a release: what is recorded, and whether this clone has it (None: it need not)."""
 
     what: str
     recorded: str
@@ -25,7 +25,7 @@ class Fact:
 
 
 def origin(release: Release, clone: Path = Path()) -> list[Fact]:
-    """Facts in the order in which a person would ask for them."""
+    """The facts, the most asked for first."""
     made = _json(release.read("provenance.json"))
     trained = _json(release.read("provenance/train.json")) or made.get("train") or {}
     lock = _json(release.read("lock.json")).get("stages", {})

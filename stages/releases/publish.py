@@ -1,4 +1,4 @@
-"""Publish: send what the store lacks of a release, then point a channel to it."""
+"""Publish: send the files of a release that the store lacks, then point a channel to it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from stages.stores import MANIFEST, File, Store
 
 
 def publish(store: Store, files: list[File], channel: str = LATEST) -> tuple[dict[str, Any], list[File]]:
-    """Returns the receipt, and the files sent."""
+    """Publish a release; returns the receipt, and the files that were sent."""
     pointer = key_of(channel)
     content_id, manifest = identify(files)
     release = content_id[:DIGITS]
@@ -27,7 +27,7 @@ def publish(store: Store, files: list[File], channel: str = LATEST) -> tuple[dic
 
 
 def require_whole(store: Store, folder: str, files: list[File]) -> None:
-    """Take the manifest back where a file is gone: `gc` takes an upload of days ago for a leftover."""
+    """Remove the manifest again if a file is gone: `gc` may have taken an upload of many days for a leftover."""
     there = store.entries(f"{folder}/")
     if any(f"{folder}/{file.path}" not in there for file in files):
         store.remove([f"{folder}/{MANIFEST}"])

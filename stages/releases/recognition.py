@@ -1,6 +1,6 @@
-"""Which release made a picture: by the mark in it, else by its looks among the samples that a store holds.
+"""Which release made a picture: by its mark, else by its looks among the samples in a store.
 
-A model makes far more images than its release holds. By looks only those are known that lie in a release's samples.
+A model makes far more images than its release has. By looks, only images in a release's samples can be recognized.
 """
 
 import io
@@ -22,13 +22,13 @@ from stages.images.perceptual import gray_cells
 from stages.releases.manifest import Release
 
 RATIO = 0.4
-"""A picture is of a sample that is at most so many times as far from it as the next; as near copies are found."""
+"""A picture is recognized as a sample at most this many times as far from it as the next one, as in `copies`."""
 TWINS = 3
-"""Samples so nearly equal that a picture is as near to all of them, at most."""
+"""How many nearly equal samples a picture may be similar to, at most."""
 FLATTEST = 2.0
-"""Standard deviation of the cells, in levels of 255, up to which a picture shows nothing to know it by."""
+"""Standard deviation of the cells, in levels of 255, up to which a picture is too flat to be recognized."""
 SMALLEST = 8
-"""Pixels a side: smaller samples have too little in them."""
+"""Pixels a side; smaller samples have too little in them."""
 WEIGHTS = "generator.safetensors"
 _MAX_PIXELS = 50_000_000
 _SAME_ASPECT = 0.02
@@ -37,19 +37,19 @@ _MODES = {"1": "L", "L": "L", "LA": "L", "I;16": "L"}
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of a picture's origin."""
+    """What is known about a picture's origin."""
 
     releases: list[str]
-    """Those that may have made it, by name; of more than one where they hold the same samples or the same model."""
+    """Names of the releases that may have made it; several if they have the same samples or the same model."""
     why: str
-    """What it is known by, or why it is not, as the end of a sentence."""
+    """By what it was recognized, or why it was not, as the end of a sentence."""
     mark: Mark | None = None
 
 
 def recognize(content: bytes, releases: list[Release], name: str = "this") -> Found:
-    """Which of the releases made a picture; none where that cannot be known.
+    """Which of the releases made a picture; none if that is unknown.
 
-    Raises UserError, which calls it by `name`, where it is no picture.
+    Raises UserError, with `name` as its name, if it is no picture.
     """
     mark = mark_in(content)
     if mark is not None and mark.model is not None:
@@ -63,7 +63,7 @@ def recognize(content: bytes, releases: list[Release], name: str = "this") -> Fo
 
 
 def levels_of(content: bytes, name: str = "this") -> Levels:
-    """A picture `[C,H,W]`, C 1 or 3. Raises UserError where it cannot be read."""
+    """A picture `[C,H,W]`, C 1 or 3. Raises UserError if it cannot be read."""
     try:
         with open_picture(content, _MAX_PIXELS) as image:
             image.load()
@@ -78,10 +78,10 @@ def levels_of(content: bytes, name: str = "this") -> Levels:
 
 
 class Samples:
-    """The samples of releases, as little of each as tells it apart."""
+    """The samples of releases, reduced to what is compared."""
 
     def __init__(self, named: Iterable[tuple[str, Iterable[Levels]]]) -> None:
-        """Of releases by name, the samples `[C,H,W]`."""
+        """`named` has the samples `[C,H,W]` of releases, by name."""
         parts: dict[tuple[int, int], list[tuple[str, Pictures]]] = {}
         for name, samples in named:
             for levels in samples:
@@ -91,7 +91,7 @@ class Samples:
         self._groups = [_Group.of_pictures(shape, named) for shape, named in parts.items()]
 
     def search(self, picture: Levels) -> Found:
-        """The releases that hold a picture `[C,H,W]` among their samples, even moved by a pixel, or encoded anew."""
+        """The releases with a picture `[C,H,W]` among their samples, even shifted by a pixel, or encoded anew."""
         if not self._groups:
             return Found([], "no release here holds samples that are pictures")
         found = [names for group in self._groups if (names := group.search(picture))]
@@ -102,13 +102,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Group:
-    """Samples of one shape, none twice."""
+    """The distinct samples of one shape."""
 
     shape: tuple[int, int]
     pictures: Pictures
     """`[M,R,C]`, as `stages.images.near.small_pictures` makes them."""
     owners: list[set[str]]
-    """The releases that hold each."""
+    """The releases that have each sample."""
 
     @classmethod
     def of_pictures(cls, shape: tuple[int, int], named: list[tuple[str, Pictures]]) -> "_Group":
@@ -120,7 +120,7 @@ class _Group:
         return cls(shape, pictures, owners)
 
     def search(self, picture: Levels) -> set[str]:
-        """Whose the few samples are that are much nearer to the picture `[C,H,W]` than the next; empty without any."""
+        """The releases of the few samples that are much nearer to the picture `[C,H,W]` than the next; or empty."""
         height, width = picture.shape[1:]
         if abs(height / width * self.shape[1] / self.shape[0] - 1) > _SAME_ASPECT:
             return set()
@@ -136,7 +136,7 @@ class _Group:
         return set()
 
     def _moves(self, picture: Levels) -> Cells:
-        """The picture in the samples' cells, less those at the edge: as it is, and moved by a pixel of a sample."""
+        """The picture in the samples' cells, without the edge: unchanged, and shifted by a pixel of a sample."""
         _, rows, columns = self.pictures.shape
         height, width = picture.shape[1:]
         down, right = (max(1, round(side / own)) for side, own in zip((height, width), self.shape, strict=True))
@@ -155,7 +155,7 @@ def _is_of(release: Release, model: str) -> bool:
 
 
 def samples_of(release: Release) -> Iterator[Levels]:
-    """The samples of a release that are pictures; none more from where it is damaged."""
+    """The samples of a release that are pictures, until a damaged place."""
     with suppress(UserError, pa.ArrowException):
         for file in release.manifest().files:
             if file.path.startswith("samples/") and file.path.endswith(".parquet"):
@@ -163,7 +163,7 @@ def samples_of(release: Release) -> Iterator[Levels]:
 
 
 def pictures_in(parquet: bytes) -> Iterator[Levels]:
-    """Those of a file of samples, `[C,H,W]`."""
+    """The pictures `[C,H,W]` in a file of samples."""
     for batch in pq.ParquetFile(io.BytesIO(parquet)).iter_batches(columns=["image"]):
         for image in batch.column("image").to_pylist():
             with suppress(UserError):  # points, or another medium

@@ -1,4 +1,4 @@
-"""Verify and fetch: every byte of a release against the manifest from which its name follows."""
+"""Verify and fetch: every byte of a release is checked against its manifest, from which its name follows."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -33,9 +33,9 @@ def verify(release: Release) -> tuple[Manifest, list[str]]:
 
 
 def fetch(release: Release, target: Path) -> Manifest:
-    """Bring a release into the folder `target`, there whole or not at all; files that arrived before are kept.
+    """Fetch a release into the folder `target`, whole or not at all; files of an interrupted fetch are kept.
 
-    Raises UserError where a file does not have the hash that the manifest says, or `target` holds something else.
+    Raises UserError if a file does not have the manifest's hash, or `target` has something else.
     """
     manifest = release.manifest()
     if target.exists():
@@ -52,14 +52,14 @@ def fetch(release: Release, target: Path) -> Manifest:
     with progress_bar("fetch", sum(file.size for file in missing), unit="B") as bar:
         for _ in _in_turn(lambda file: _bring(release, file, partial / file.path, bar.update), missing):
             pass
-    # Not synced, which takes longer than the transfer: what a power cut takes, `verify` finds.
+    # Not synced, which takes longer than the transfer: `verify` finds what a power cut damages.
     (partial / MANIFEST).write_bytes(manifest.as_published())
     partial.rename(target)
     return manifest
 
 
 def _in_turn(function: Callable[[Listed], Result], files: list[Listed]) -> Iterator[tuple[Listed, Result]]:
-    """Small files several at a time; large ones one by one, since a store brings several parts of one at a time."""
+    """Small files several at a time; large ones one by one, since a store transfers several parts of one at a time."""
     yield from each(function, [file for file in files if file.size <= PART])
     yield from ((file, function(file)) for file in files if file.size > PART)
 
@@ -67,7 +67,7 @@ def _in_turn(function: Callable[[Listed], Result], files: list[Listed]) -> Itera
 def _digest(
     release: Release, file: Listed, progress: Callable[[int], object], keep: Keep = lambda offset, chunk: None
 ) -> str:
-    """The SHA-256 of what the store sends; `keep` as in `Store.chunks`."""
+    """The SHA-256 of a file's bytes from the store; `keep` as in `Store.chunks`."""
     digest = hashlib.sha256()
     for chunk in release.store.chunks(f"{release.folder}/{file.path}", file.size, keep):
         digest.update(chunk)

@@ -1,1 +1,1 @@
-"""What the report stage is made of: inputs (typed), words and charts, the page's parts, its template."""
+"""The parts of the report stage: typed inputs, words and charts, the page's parts, its template."""

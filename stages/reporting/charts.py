@@ -1,7 +1,7 @@
-"""Line charts as inline SVG: matplotlib draws, the page's CSS variables colour, text stays text.
+"""Line charts as inline SVG: drawn by matplotlib, colored by the page's CSS variables, with text as text.
 
-The same input gives the same bytes. A chart is drawn small (324 units wide) and shown at about
-that many pixels, so its text is as large as the page's own at any screen width.
+The same input gives the same bytes. A chart is drawn small (324 units wide) and shown at about that many pixels, so its
+text is as large as the page's own at any screen width.
 """
 
 import io
@@ -21,16 +21,16 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from stages.reporting.words import compact, tick
 
 Colour = Literal["accent", "ink", "muted", "line"]
-# Matplotlib wants real colours: these stand in for `var(--name)` until the SVG is written.
+# Matplotlib needs real colors: these stand for `var(--name)` until the SVG is written.
 _STAND_INS: dict[Colour, str] = {"accent": "#0000a1", "ink": "#0000a2", "muted": "#0000a3", "line": "#0000a4"}
 _SIZE = (4.5, 2.9)  # inches of 72 units
-_MANY = 60  # points, beyond which dots hide the line
+_MANY = 60  # points; with more, dots would hide the line
 _LOG_FROM = 20.0  # largest over smallest value
 
 
 @dataclass(frozen=True)
 class Series:
-    """One line: `y` over `x`, both of one length; a nan is a gap. `error` is the half height of a band around it."""
+    """A line: `y` over `x`, of equal length; a NaN is a gap. `error` is half the height of a band around it."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -38,12 +38,12 @@ class Series:
     dots: bool = False
     error: Sequence[float] | None = None
     names: Sequence[str] = ()
-    """Of the points, written beside them."""
+    """Names of the points, written beside them."""
 
 
 @dataclass(frozen=True)
 class Across:
-    """What the x axis says: counts as they come, shares in percent, or a word at each whole number from 0."""
+    """The labels of the x axis: counts, shares in percent, or a word at each whole number from 0."""
 
     title: str = "seen in training"
     shares: bool = False
@@ -64,14 +64,14 @@ def line_chart(
     shares: bool = False,
     across: Across = _IMAGES_SEEN,
 ) -> Markup:
-    """Lines over images seen or what `across` says, as an `<svg>`.
+    """Lines over images seen, or over another axis `across`, as an `<svg>`.
 
-    `name` is unique on the page, `label` is read to who cannot see the chart, `level` is a dashed line
-    across, `mark` a large point (x, y), `limits` the range of the y axis, `shares` shows it in percent.
-    Without limits the y axis is logarithmic where `is_wide` says so of the values and the level.
+    `name` is unique on the page, `label` is for screen readers, `level` is a dashed horizontal line, `mark` a large
+    point (x, y), `limits` the range of the y axis, `shares` shows it in percent. Without limits the y axis is
+    logarithmic if the values and the level are wide (`is_wide`).
     """
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # not as the user's own settings say
+        matplotlib.rcdefaults()  # without the user's own settings
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "chart", "font.size": 11.5})
         figure = Figure(figsize=_SIZE, layout="constrained")
         FigureCanvasSVG(figure)
@@ -96,7 +96,7 @@ def line_chart(
 
 
 def is_wide(series: Sequence[Series], level: float | None = None) -> bool:
-    """Whether values (all above 0) span so much that only a logarithmic axis shows them."""
+    """Whether the range of values (all above 0) is so wide that only a logarithmic axis shows them."""
     values = [y for line in series for y in line.y if math.isfinite(y)] + ([] if level is None else [level])
     return bool(values) and min(values) > 0 and max(values) / min(values) > _LOG_FROM
 
@@ -119,7 +119,7 @@ def _mark(axes: Axes, x: float, y: float) -> None:
 
 
 def _dress(axes: Axes, across: Across) -> None:
-    """Only what helps reading: light lines across, few ticks, words in the colours of the page."""
+    """Style axes for reading: light horizontal lines, few ticks, words in the page's colors."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(_STAND_INS["line"])
     axes.grid(axis="y", color=_STAND_INS["line"], linewidth=0.8)
@@ -143,7 +143,7 @@ def _dress(axes: Axes, across: Across) -> None:
 
 
 def _for_the_page(svg: str, name: str, label: str) -> str:
-    """Cut what only a file of its own needs, make ids unique on the page, put the page's colours and font in."""
+    """Remove what only a separate file needs, make ids unique on the page, and set the page's colors and font."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>\s*|<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)

@@ -1,4 +1,4 @@
-"""Curves over the training, as charts with their words: each metric beside its floor, then the game itself."""
+"""Curves over the training, as charts with texts: each metric beside its floor, then the game itself."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart with its words; without an `svg`, `absent` says why."""
+    """A chart with its texts; without an `svg`, `absent` is the reason."""
 
     title: str
     caption: str
@@ -36,9 +36,9 @@ class Chart:
 
 
 def quality_charts(selection: Selection, rows: Sequence[Checkpoint], most: int | None = None) -> list[Chart]:
-    """A chart for each metric shown, or for the first so many: each checkpoint, the floor, the selected one.
+    """A chart for each shown metric, or the first `most`: each checkpoint, the floor, the selected checkpoint.
 
-    The rule's comes first.
+    The selection metric comes first.
     """
     shown = list(shown_metrics(selection).items())[:most]
     return [_quality_chart(name, metric, selection, rows) for name, metric in shown]
@@ -74,7 +74,7 @@ def _quality_chart(name: str, metric: Metric, selection: Selection, rows: Sequen
 
 
 def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | None:
-    """From 0 for what is a share, or better when it is higher; a distance is seen best on an axis of its own."""
+    """Limits from 0 for a share, or a metric that is better when higher; None for a distance, which needs none."""
     top = max((value for value in values if math.isfinite(value)), default=0.0)
     if metric.format == "share":
         return (0.0, 1.02) if metric.direction == "max" else (0.0, max(1.1 * top, 0.01))
@@ -82,7 +82,7 @@ def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | No
 
 
 def training_charts(curves: Sequence[Curve]) -> list[Chart]:
-    """Losses; what the discriminator makes of real and generated images, how often it is right; value; gradients."""
+    """Charts of losses; of the discriminator's outputs on real and generated images, and its accuracy; V; gradients."""
     return [losses_chart(curves), _judgement(curves), _accuracy(curves), _value(curves), _gradients(curves)]
 
 
@@ -173,7 +173,7 @@ def _curves(
 
 
 def _players(curves: Sequence[Curve]) -> tuple[str, ...]:
-    """An encoder's curves are of a part of the generator, but where it learns alone."""
+    """The players with curves; an encoder counts as part of the generator, unless it learns alone."""
     alone = all(row.generator_loss is None for row in curves) and any(row.encoder_loss is not None for row in curves)
     return ("encoder",) if alone else ("discriminator", "generator")
 
@@ -192,7 +192,7 @@ def _or_gap(value: float | None) -> float:
 
 
 def _spoken(name: str, line: Series) -> str:
-    """A line in a sentence, for who cannot see it."""
+    """A line as a sentence, for screen readers."""
     dots = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]
     if not dots:
         return f"{name}: not recorded."

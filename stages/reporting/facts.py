@@ -1,4 +1,4 @@
-"""The other stages' outputs, typed: what of their JSON and TSV the report reads. Those of `select`: selection.py."""
+"""The other stages' JSON and TSV, typed, as far as the report reads them. For `select` see selection.py."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from stages.media.medium import Medium, Shape
 
 
 def _finite(value: Any) -> Any:
-    """An empty cell and a number that is not finite (a game that diverged) are both: no number."""
+    """None for an empty cell and for a number that is not finite (a game that diverged)."""
     try:
         return value if math.isfinite(float(value)) else None
     except (TypeError, ValueError):
@@ -47,7 +47,7 @@ class Broken(Facts):
 
 
 class Maker(Facts):
-    """What made some of the sources; as `stages.common.marks.Mark`."""
+    """A model that made some of the sources; see `stages.common.marks.Mark`."""
 
     model: str | None
     family: str | None
@@ -103,7 +103,7 @@ class Expectation(Facts):
     observed: Any
     limit: Any
     unit: str | None = None
-    """'share' or 'exceptions' where the two above are one; else they are as they are."""
+    """'share' or 'exceptions' if that is the unit of the two values above; else None."""
     examples: list[Any]
 
 
@@ -115,10 +115,10 @@ class Validation(Facts):
 
 
 class Drift(Facts):
-    """The data beside those of the release before."""
+    """The data compared with those of the last release."""
 
     reason: str | None
-    """Why they are not compared, where they are not."""
+    """Why they are not compared; None if they are."""
     expectations: list[Expectation]
 
 
@@ -132,7 +132,7 @@ class Evaluator(Facts):
     features: int
     sha256: str
     turned_down: str | None = None
-    """That it learned from fewer images than the usual one."""
+    """A sentence if it learned from fewer images than usual."""
 
     @property
     def doubt(self) -> str | None:
@@ -156,16 +156,16 @@ class Latent(Facts):
     pictures: list[LatentPicture]
     absent: list[LatentAbsent]
     lines: list[str] = []
-    """The first samples, where they are text."""
+    """The first samples, if they are text."""
 
 
 class HeardRow(Facts):
     title: str
-    files: list[Annotated[str, Field(pattern=r"^\d+-\d+$")]]  # without their suffixes: a sound, and its picture
+    files: list[Annotated[str, Field(pattern=r"^\d+-\d+$")]]  # without suffixes: a sound and its picture each
 
 
 class Heard(Facts):
-    """What there is to listen to: a row a thing, in these columns."""
+    """Sounds to listen to: a row for each sample, with these columns."""
 
     columns: list[str]
     rows: list[HeardRow]
@@ -176,9 +176,9 @@ class Curve(Facts):
 
     images: int
     discriminator_loss: Number = None
-    """Nobody judges where a variational autoencoder learns."""
+    """None for a variational autoencoder, which has no discriminator."""
     generator_loss: Number = None
-    """Absent, as all of a generator, where an encoder alone learns."""
+    """None, like all of a generator's columns, if only an encoder learns."""
     encoder_loss: Number = None
     d_real: Number = None
     d_fake: Number = None
@@ -194,7 +194,7 @@ class Git(Facts):
     commit: str | None
     clean: bool | None
     reason: str | None = None
-    """Why one of both is not known."""
+    """Why commit or changes are unknown."""
 
 
 class Machine(Facts):
@@ -204,7 +204,7 @@ class Machine(Facts):
 
 
 class StoppedEarly(Facts):
-    """A training that ended before its last image, since its metric no longer got better."""
+    """A training that ended early, since its metric no longer improved."""
 
     metric: str
     images: int
@@ -213,7 +213,7 @@ class StoppedEarly(Facts):
 
 
 class Made(Facts):
-    """What made a stage's outputs, with what that stage tells beyond that (train: family, recipe, speed)."""
+    """The provenance of a stage's outputs, with the stage's own facts (train: family, recipe, speed)."""
 
     stage: str
     git: Git
@@ -223,7 +223,7 @@ class Made(Facts):
     packages: dict[str, str]
     family: str | None = None
     first: Maker | None = None
-    """What made the images that a second stage refines."""
+    """The model whose images a second stage refines."""
     recipe: dict[str, Any] = Field(default_factory=dict)
     parameters: dict[str, int] = Field(default_factory=dict)
     images_per_second: float | None = None

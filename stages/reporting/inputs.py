@@ -1,4 +1,4 @@
-"""What the report reads: every input typed; one that is missing or malformed is refused by name."""
+"""The report's inputs, typed; a missing or malformed input is refused by name."""
 
 import base64
 import io
@@ -35,7 +35,7 @@ _AGAIN = "remove it and run `dvc repro`"
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG as it lies on disk, and its size in pixels."""
+    """A PNG file's bytes, and its size in pixels."""
 
     png: bytes
     width: int
@@ -48,7 +48,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """A WAV file, what it is of, and its picture."""
+    """A WAV file, its name, and its picture."""
 
     column: str
     wav: bytes
@@ -61,7 +61,7 @@ class Sound:
 
 @dataclass(frozen=True)
 class Listening:
-    """Sounds of one thing, to compare."""
+    """Sounds of one sample, to compare."""
 
     title: str
     sounds: list[Sound]
@@ -76,7 +76,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that the page tells, as the other stages wrote it."""
+    """All facts of the page, as the other stages wrote them."""
 
     manifest: Manifest
     validation: Validation
@@ -86,26 +86,26 @@ class Inputs:
     checkpoints: list[Checkpoint]
     selection: Selection
     thresholds: list[Threshold]
-    """The truncation curve, from the lowest; the last is without one. Empty where there is no curve."""
+    """The truncation curve, from the lowest threshold to none; empty if there is no curve."""
     frames: list[tuple[int, Picture]]
-    """Images seen, and the grid of the same latents at that point; in order."""
+    """Images seen, and the grid of the same latents at that time; in order."""
     nearest: Picture
     samples: Picture
     latent: list[tuple[LatentPicture, Picture]]
-    """What there is to see of the latent space, in order."""
+    """The pictures of the latent space, in order."""
     no_latent: list[LatentAbsent]
     heard: list[Listening]
-    """What there is to listen to; empty of a medium without a sound."""
+    """Sounds to listen to; empty for a medium without sound."""
     lines: list[str]
-    """The first samples, where they are text."""
+    """The first samples, if they are text."""
     previous: Previous | None
     model: list[ModelFile]
     made: list[Made]
-    """In the order of the pipeline."""
+    """The provenance of each stage, in the order of the pipeline."""
 
     @property
     def expectations(self) -> list[Expectation]:
-        """All that the gate asked of the data."""
+        """All checks that the gate made of the data."""
         return [*self.validation.expectations, *self.drift.expectations]
 
     @property
@@ -119,12 +119,12 @@ class Inputs:
 
     @property
     def translates(self) -> bool:
-        """Whether the generator makes images of images."""
+        """Whether the generator makes images from sources."""
         return self._conditioning == "source"
 
     @property
     def couples(self) -> bool:
-        """Whether the generator makes an image of each of two domains, of one latent."""
+        """Whether one latent gives an image of each of two domains."""
         return self._conditioning == "domain"
 
     @property
@@ -136,7 +136,7 @@ class Inputs:
 
     @property
     def domain_counts(self) -> list[tuple[str, int, int]]:
-        """Of each of two domains its name, and how many images there are to train on and held out."""
+        """For each of two domains its name, and the numbers of its training images and of its holdout."""
         counts = self.manifest.domain_counts or {}
         both = [counts.get(split, {}) for split in ("train", "holdout")]
         return [(name, both[0].get(name, 0), both[1].get(name, 0)) for name in self.manifest.domains or []]
@@ -151,7 +151,7 @@ class Inputs:
 
 
 def read_inputs(root: Path) -> Inputs:
-    """Everything the report is made of, under `root`; a UserError names what is missing or malformed."""
+    """All inputs of the report under `root`; a UserError names a missing or malformed one."""
     latent = _read(root / "metrics/latent.json", Latent)
     inputs = Inputs(
         manifest=_read(root / "data/normalized/manifest.json", Manifest),
@@ -258,7 +258,7 @@ def _read_heard(folder: Path) -> list[Listening]:
 
 
 def _read_sound(path: Path) -> bytes:
-    from mintage.waves import decode_wav  # numpy, which a worker that reads figures alone has not
+    from mintage.waves import decode_wav  # it needs NumPy, which a worker that only reads figures lacks
 
     try:
         content = path.read_bytes()

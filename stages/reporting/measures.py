@@ -1,4 +1,4 @@
-"""What the page says of the metrics, all from METRICS. A number without its floor and sample count is not shown."""
+"""The page's figures and texts on metrics, all from METRICS. Each number is shown with its floor and sample count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stages.selection.metrics import METRICS
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure, never without what it is to be read against."""
+    """A figure, always with what it is compared with."""
 
     title: str
     value: str
@@ -29,23 +29,27 @@ def titled(metric: Metric) -> str:
 
 
 def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
-    """Of how many images a row's figure is: generated ones, or held-out ones that are encoded."""
+    """How many images a row's figure is based on: generated ones, or encoded images of the holdout."""
     again = selection.reconstruction if metric.needs == "encoder" else None
     return row.samples if again is None else again.images
 
 
 def of_real(metric: Metric, row: Measures) -> str:
-    """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
-    return metric.of_real({column: row.value(column) for column in (metric.floor, *metric.interval)})
+    """A row's floor, with the interval of its random variation if that is known: 0.0638 (0.022 to 0.139)."""
+    floor, between = text(metric, row.value(metric.floor)), [row.value(column) for column in metric.interval]
+    return (
+        f"{floor} ({' to '.join(text(metric, end) for end in between)})" if between and None not in between else floor
+    )
 
 
 def with_error(metric: Metric, name: str, row: Measures) -> str:
-    """A value of a row, with its standard error where it has one."""
-    return metric.with_error(row.value(name), row.value(metric.error))
+    """A value of a row, with its standard error if it has one."""
+    value, error = row.value(name), row.value(metric.error)
+    return text(metric, value) + ("" if error is None or value is None else f" ± {number(error, 2)}")
 
 
 def shown_metrics(selection: Selection) -> dict[str, Metric]:
-    """The metrics that have a value, a floor and a sample count; the one of the rule first."""
+    """The metrics that have a value, a floor and a sample count; the selection metric first."""
     found = [
         name
         for name, metric in METRICS.items()
@@ -55,7 +59,7 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
 
 
 def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
-    """The titles of the metrics that are not shown, or of what else was not measured, by the reason, each said once."""
+    """The titles of metrics that are not shown, or of other things not measured, grouped by reason."""
     offered = {None, *medium.has}
     kind = medium.words.many if "picture files" in medium.lacks else "pictures"
     of_pairs = {"pairs", f"pairs of {kind}"}
@@ -76,7 +80,7 @@ def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
 
 
 def headline(selection: Selection) -> list[Figure]:
-    """The selected checkpoint's figures, the one that it was selected by first."""
+    """The selected checkpoint's figures, the selection metric first."""
     return [
         Figure(
             titled(metric),
@@ -91,7 +95,7 @@ def headline(selection: Selection) -> list[Figure]:
 
 
 def figure_in_words(name: str, row: Measures, selection: Selection) -> str:
-    """A checkpoint's figure within a sentence: with its floor and its sample count."""
+    """A checkpoint's figure as part of a sentence, with its floor and its sample count."""
     metric = METRICS[name]
     counted = count(looked_at(metric, row, selection))
     floor = f"real images: {metric.text(selection.value(metric.floor))}, {counted} samples"
@@ -99,7 +103,7 @@ def figure_in_words(name: str, row: Measures, selection: Selection) -> str:
 
 
 def frame_figures(inputs: Inputs) -> dict[int, str]:
-    """By images seen: the figure of that checkpoint by which one was selected."""
+    """The selection metric of each checkpoint, by images seen."""
     selection = inputs.selection
     if selection.metric not in shown_metrics(selection):
         return {}
@@ -108,7 +112,7 @@ def frame_figures(inputs: Inputs) -> dict[int, str]:
 
 
 def cost_of_the_last(selection: Selection) -> str:
-    """What keeping the last checkpoint instead of the selected one would have cost, in a sentence or two."""
+    """One or two sentences on how much worse the last checkpoint is than the selected one."""
     if selection.last.images == selection.images:
         return (
             "The last checkpoint is the selected one: nothing was lost by training on, and longer may be better still."
@@ -127,8 +131,8 @@ def cost_of_the_last(selection: Selection) -> str:
 
 
 def compared(metric: Metric, here: float, there: float) -> str:
-    """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as high · the same · as good."""
-    if metric.text(there) == metric.text(here):
+    """`there` compared with `here`: 10.0 points worse · 34% better · 12.0 times as high · the same."""
+    if there == here:
         return "the same"
     better = "better" if (there > here) == (metric.direction == "max") else "worse"
     if metric.format == "share":
@@ -141,8 +145,8 @@ def compared(metric: Metric, here: float, there: float) -> str:
 
 
 def others(selection: Selection) -> dict[str, Measures]:
-    """What stands beside the selected checkpoint: the sources themselves, where they are translated; the first of two
-    stages alone; the runner-up and the last, one column where they are the same.
+    """Columns beside the selected checkpoint: the sources themselves, for a model that translates; the first of two
+    stages alone; the runner-up and the last checkpoint, in one column if they are the same.
     """
     last, runner_up, baseline = selection.last, selection.runner_up, selection.baseline
     sources: dict[str, Measures] = {} if baseline is None else {"sources themselves": baseline}
@@ -155,7 +159,7 @@ def others(selection: Selection) -> dict[str, Measures]:
 
 
 def choice_table(selection: Selection) -> list[dict[str, Any]]:
-    """A row a metric: what it says, the selected checkpoint, real images, and the `others`."""
+    """A row for each metric: its meaning, the selected checkpoint, real images, and the `others`."""
     return [
         {
             "metric": metric,
@@ -169,7 +173,7 @@ def choice_table(selection: Selection) -> list[dict[str, Any]]:
 
 
 def direction_table(selection: Selection) -> list[dict[str, Any]]:
-    """A row a metric; of each direction what it reaches, what is reached without it, and what real images reach."""
+    """A row for each metric: for each direction the model's value, the baseline's, and the floor."""
     return [
         {
             "metric": metric,
@@ -188,7 +192,7 @@ def direction_table(selection: Selection) -> list[dict[str, Any]]:
 
 
 def checkpoint_table(inputs: Inputs) -> dict[str, Any]:
-    """Columns, the floor's row, and a row a checkpoint with the best of each column told apart."""
+    """Columns, the floor's row, and a row for each checkpoint, with the best value of each column marked."""
     selection = inputs.selection
     columns = shown_metrics(selection)
     best = {name: _best(name, metric, inputs.checkpoints) for name, metric in columns.items()}
@@ -220,7 +224,7 @@ def _best(name: str, metric: Metric, rows: Sequence[Measures]) -> float | None:
 
 
 def since(previous: Selection, selection: Selection) -> list[dict[str, str]]:
-    """A row a metric that both were measured by: the release before, this one, and which is better."""
+    """A row for each metric that both have: the last release, this one, and which is better."""
     rows = []
     for name, metric in shown_metrics(selection).items():
         before, now = previous.value(name), selection.value(name)

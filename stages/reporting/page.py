@@ -18,8 +18,8 @@ from stages.reporting.truncation import truncation_charts, truncation_table
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS
 
-_CLASSES = 20  # classes shown before the rest is folded away
-_HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts before the rest is folded away
+_CLASSES = 20  # classes that are shown; the rest is collapsed
+_HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts that are shown; the rest is collapsed
 _SECTIONS = {
     "samples": "Samples",
     "choice": "Why this checkpoint",
@@ -32,13 +32,13 @@ _SECTIONS = {
     "evaluator": "What judged it",
     "provenance": "Provenance",
 }
-"""The page in order: the name of each template, and what the table of contents says."""
+"""The page's sections in order: the name of each template, and its title in the table of contents."""
 _LONG = 160  # characters of an observed value
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """All that is known of one class; the widths are shares of the largest class."""
+    """All facts of a class; the widths are shares of the largest class."""
 
     name: str
     train: int
@@ -51,7 +51,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A judgement in words; `plain` is neither good nor bad."""
+    """A verdict in words; `plain` is neither good nor bad."""
 
     title: str
     sentence: str
@@ -59,12 +59,12 @@ class Verdict:
 
     @property
     def mark(self) -> str:
-        """What says the level without its color."""
+        """A sign for the level, beside its color."""
         return {"good": "✓", "fair": "~", "poor": "✗", "plain": "·"}[self.level]
 
 
 def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
-    """All that the template shows, by name."""
+    """All values of the template, by name."""
     manifest, classes = inputs.manifest, class_rows(inputs)
     return measured(inputs) | {
         "title": title,
@@ -95,7 +95,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
 
 
 def measured(inputs: Inputs) -> dict[str, Any]:
-    """Of all that the template shows, what was measured and chosen."""
+    """The values of the template that were measured and selected."""
     selection = inputs.selection
     charts = quality_charts(selection, inputs.checkpoints)
     figures = measures.headline(selection)
@@ -122,9 +122,9 @@ def measured(inputs: Inputs) -> dict[str, Any]:
 
 
 def verdicts(inputs: Inputs) -> list[Verdict]:
-    """What a reader asks first: was the data sound, did the generator collapse, did it learn by heart?
+    """Answers to a reader's first questions: are the data sound, has the generator collapsed, does it copy?
 
-    Of a poor generator neither variety nor originality is worth a tick: noise has both.
+    A poor generator gets no tick for variety or originality: noise has both.
     """
     gate, collapse, copying = inputs.validation, inputs.selection.collapse, inputs.selection.copying
     poor = inputs.selection.verdict is not None and inputs.selection.verdict.level == "poor"
@@ -140,7 +140,7 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
 
 
 def shortened(inputs: Inputs) -> list[str]:
-    """What a short training got less of than the usual one, in sentences."""
+    """Sentences on what a short training gets less of than a usual one."""
     return [note for note in (inputs.evaluator.turned_down, inputs.selection.left_out) if note]
 
 
@@ -154,7 +154,7 @@ def _gate(inputs: Inputs) -> str:
 
 
 def stopped_early(inputs: Inputs) -> str | None:
-    """In a sentence, where training ended before its last image."""
+    """A sentence if training ended early; else None."""
     train = inputs.made_by("train")
     early = train.stopped_early if train else None
     if early is None:
@@ -168,7 +168,7 @@ def stopped_early(inputs: Inputs) -> str | None:
 
 
 def incomparable(inputs: Inputs) -> list[str]:
-    """What differs from the release before in how it was measured, so that figures do not compare."""
+    """How measuring differs from the last release, so that figures are not comparable."""
     previous = inputs.previous
     if previous is None or previous.selection is None:
         return []
@@ -183,7 +183,7 @@ def _measured_by(selection: Selection) -> tuple[str | None, int]:
 
 
 def class_rows(inputs: Inputs) -> list[ClassRow]:
-    """A row a class, in the order of the labels; empty without classes."""
+    """A row for each class, in the order of the labels; empty without classes."""
     manifest = inputs.manifest
     if manifest.classes is None or manifest.class_counts is None:
         return []
@@ -206,7 +206,7 @@ def class_rows(inputs: Inputs) -> list[ClassRow]:
 
 
 def same_data(inputs: Inputs) -> bool | None:
-    """Whether the training read the data that the manifest describes; None where it did not record it."""
+    """Whether the training used the data of the manifest; None if it did not record this."""
     train = inputs.made_by("train")
     if train is None or train.data_fingerprint is None:
         return None
@@ -214,7 +214,7 @@ def same_data(inputs: Inputs) -> bool | None:
 
 
 def params_as_yaml(made: list[Made]) -> str:
-    """The params that each stage recorded, as they would stand in `params.yaml`."""
+    """The params that each stage recorded, as in `params.yaml`."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
@@ -225,13 +225,13 @@ def params_as_yaml(made: list[Made]) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """URLs without what may open a door: a user's name and password, a signed query."""
+    """A text with URLs without credentials: a user's name and password, a signed query."""
     text = re.sub(r"(\w+://)[^/@\s]*@", r"\1(hidden)@", text)
     return re.sub(r"(\w+://[^\s?]*)\?\S+", r"\1?(hidden)", text)
 
 
 def judged(value: Any, unit: str | None) -> str:
-    """What the gate observed, or its limit, in its unit."""
+    """A value that the gate observed, or its limit, in its unit."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return plain(value)
     if unit == "share":

@@ -1,8 +1,8 @@
-"""The release before this one, where the receipt of it and its files are at hand.
+"""The last release before this page, if its receipt and its files are available.
 
-A compromise: `published.json` is what upload makes of this page, so in the graph it would be a cycle. It is read
-where it lies and is no dependency: a release that comes or goes makes no page stale, and a page compares with what
-was published when it was made. Made again by force after it was published, a page finds itself and compares nothing.
+A compromise: upload makes `published.json` after this page, so as a dependency it would be a cycle in the graph. It is
+read without being a dependency: a new or deleted release makes no page stale, and a page compares with what was
+published when it was made. If a published page is made again by force, it finds itself and compares nothing.
 """
 
 import json
@@ -19,7 +19,7 @@ from stages.reporting.selection import Selection
 
 @dataclass(frozen=True)
 class Previous:
-    """A release, and its measures; without them `reason` says why they are not at hand."""
+    """A release and its measures; without them, `reason` is why they are not available."""
 
     release: str
     url: str
@@ -29,7 +29,7 @@ class Previous:
 
 
 def read_previous(root: Path) -> Previous | None:
-    """None where nothing was published from here, or the receipt is no receipt; never an error."""
+    """The last release; None if nothing was published from here, or the file is no receipt. Never raises."""
     receipt = read_receipt(root)
     if receipt is None:
         return None

@@ -1,4 +1,4 @@
-"""The outputs of the stage `select`, typed: what the report reads of them. Metrics are named by METRICS alone."""
+"""The outputs of the stage `select`, typed, as far as the report reads them. Only METRICS names metrics."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from stages.selection.metrics import METRICS
 
 
 class Measures(Facts):
-    """What was measured of one checkpoint, by column: each metric, its floor with interval, its standard error."""
+    """The measured values of a checkpoint, by column: each metric, its floor with interval, its standard error."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Number]
@@ -25,7 +25,7 @@ class Measures(Facts):
         return {key: value for key, value in values.items() if key in cls.model_fields or key in _COLUMNS}
 
     def value(self, column: str | None) -> float | None:
-        """None where it was not measured."""
+        """The value of a column; None if it was not measured."""
         return None if column is None else self.__pydantic_extra__.get(column)
 
 
@@ -37,20 +37,20 @@ class Checkpoint(Measures):
 
 
 class Other(Measures):
-    """A checkpoint that was not chosen."""
+    """A checkpoint that was not selected."""
 
     samples: int = 0
 
 
 class Beside(Measures):
-    """What is of no checkpoint: the sources themselves, or the first of two stages alone."""
+    """Measures of no checkpoint: of the sources themselves, or of the first of two stages alone."""
 
     images: int = 0
     samples: int = 0
 
 
 class Judgement(Facts):
-    """How good the generator is on the whole."""
+    """An overall verdict on the generator."""
 
     level: Literal["good", "fair", "poor", "unknown"]
     sentence: str = Field(pattern=":")
@@ -76,7 +76,7 @@ class Copying(Facts):
 
 
 class Game(Facts):
-    """Whether the game was better than what was learned before it, without one."""
+    """Whether the game improved on the training before it, without a discriminator."""
 
     won: bool
     known: bool = True
@@ -84,7 +84,7 @@ class Game(Facts):
 
 
 class Features(Facts):
-    """In what the images were compared."""
+    """The features in which images were compared."""
 
     network: str
     sha256: str | None
@@ -106,7 +106,7 @@ class ClassMeasures(Facts):
 
 
 class AttributeMeasures(Facts):
-    """How often one attribute is seen as it was asked for."""
+    """How often an attribute is recognized as it was asked for."""
 
     name: str
     accuracy: Number
@@ -115,7 +115,7 @@ class AttributeMeasures(Facts):
 
 
 class AccuracyScore(Facts):
-    """A classifier that learned from generated images alone, beside one that learned from real ones."""
+    """The accuracy of a classifier trained only on generated images, beside one trained on real ones."""
 
     generated: Number
     real: Number
@@ -125,7 +125,7 @@ class AccuracyScore(Facts):
 
 
 class Classifier(Facts):
-    """The discriminator as a classifier of held-out images, beside what others reach."""
+    """The discriminator as a classifier of the holdout, beside other classifiers."""
 
     kind: str
     accuracy: Number
@@ -133,12 +133,12 @@ class Classifier(Facts):
     batch_size: int
     evaluator: Number = None
     labels: int | None = None
-    """That it was told, of so many `images`."""
+    """How many of its `images` had a label in training."""
     images: int | None = None
     supervised: Number = None
     same_network: Number = None
     categories: int | None = None
-    """Of an information code, each with the class that it was named after."""
+    """How many categories its information code has, each named after a class."""
     names: list[str] = Field(default_factory=list)
     named_by: int | None = None
     k_means: Number = None
@@ -147,7 +147,7 @@ class Classifier(Facts):
 
 
 class PairsToldApart(Facts):
-    """How often the discriminator finds the real one of a held-out and a generated image."""
+    """How often the discriminator recognizes the real image among a real one of the holdout and a generated one."""
 
     pairs: int
     share: Number
@@ -156,14 +156,14 @@ class PairsToldApart(Facts):
 
 
 class Reconstruction(Facts):
-    """What comes back of held-out images that are encoded, and what does without the encoder."""
+    """How well images of the holdout are reconstructed, with the encoder and without it."""
 
     images: int
     sentence: str
 
 
 class Truncation(Facts):
-    """What the columns of truncation.tsv say."""
+    """The meaning of the columns of truncation.tsv."""
 
     samples: int
     fidelity: str
@@ -172,7 +172,7 @@ class Truncation(Facts):
 
 
 class Threshold(Measures):
-    """A row of truncation.tsv: the selected checkpoint, no number of its noise beyond the threshold."""
+    """A row of truncation.tsv: the selected checkpoint, with its noise truncated at the threshold."""
 
     images: int = 0
     threshold: Number
@@ -187,7 +187,7 @@ class Direction(Facts):
     figures: Measures
     baseline: Beside | None = None
     exchanged: bool = False
-    """Whether it makes light what is dark."""
+    """Whether it exchanges light and dark."""
 
 
 class Selection(Measures):
@@ -195,24 +195,24 @@ class Selection(Measures):
     rule: str
     seed: int | None = None
     floor_images: int
-    """Real training images by which the floors were measured."""
+    """How many real training images the floors were measured with."""
     holdout_images: int
     checkpoints: int
     last: Other
     runner_up: Other | None = None
     baseline: Beside | None = None
-    """What the sources themselves reach, where the model translates."""
+    """The measures of the untouched sources, if the model translates."""
     first_stage: Beside | None = None
-    """What the first of two stages reaches alone, enlarged."""
+    """The measures of the first of two stages alone, enlarged."""
     directions: list[Direction] | None = None
-    """Of a model between two domains, of which all other figures are the mean."""
+    """Each direction of a model between two domains; all other figures are means over both."""
     why: str | None = None
     features: Features | None = None
     absent: dict[str, str] = Field(default_factory=dict)
-    """Why a metric was not measured, by its name."""
+    """The reasons why metrics were not measured, by name."""
     verdict: Judgement | None = None
     left_out: str | None = None
-    """What a short training got less of than the usual one."""
+    """What a short training gets less of than a usual one, in a sentence."""
     collapse: Collapse | None = None
     copying: Copying | None = None
     game: Game | None = None

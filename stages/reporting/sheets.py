@@ -1,4 +1,4 @@
-"""Pictures on the page: how large each is shown, what its rows are called, which of many are carried."""
+"""Pictures on the page: how large each is shown, the names of its rows, and which of many are included."""
 
 import io
 from dataclasses import dataclass, replace
@@ -11,19 +11,19 @@ from stages.media.medium import Medium
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
 
-_FRAMES = 24  # grids over time that the page carries; more show no more
-_FRAME_BYTES = 12_000_000  # of all of them: fewer large ones, so that the page stays light
-_WIDEST = 1_100  # pixels of a picture on the page: more than its column shows; the file itself keeps all
-_TALL = 900  # pixels on the screen, beyond which a grid scrolls in its own box
-_SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen for one image: at most where it is small, at least
-_PLOT_READ = 300  # pixels on the screen, below which a plot cannot be read
+_FRAMES = 24  # grids over time on the page; more would show nothing new
+_FRAME_BYTES = 12_000_000  # bytes of all of them: fewer if they are large, so that the page stays small
+_WIDEST = 1_100  # pixels of a picture on the page, more than its column shows; the file itself keeps all
+_TALL = 900  # pixels on the screen; a taller grid scrolls in its own box
+_SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen of an image: at most for small ones, and at least
+_PLOT_READ = 300  # pixels on the screen; a smaller plot cannot be read
 _OF_A_CLASS = 5  # images beside a class's figures
 _COLUMNS = 10  # of the sample grid
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A grid of pictures, how wide to show it, and the names of its rows where they are known."""
+    """A grid of pictures, how wide to show it, and the names of its rows if they are known."""
 
     picture: Picture
     width: int
@@ -53,7 +53,7 @@ def cells(picture: Picture, cell: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def sheet(picture: Picture, cell: tuple[int, int], names: list[str] | None = None) -> Sheet:
-    """A grid, small images made larger by a whole factor; more rows than names have no names."""
+    """A grid, with small images enlarged by a whole factor; it has no names if there are more rows than names."""
     width = picture.width * max(1, _SEEN_WELL // max(cell)) // grid_scale(*cell)
     columns, rows = cells(picture, cell) or (width // _SEEN_WELL, 0)
     shown = names[:rows] if names and 0 < rows <= len(names) else None
@@ -61,7 +61,7 @@ def sheet(picture: Picture, cell: tuple[int, int], names: list[str] | None = Non
 
 
 def lighter(picture: Picture) -> Picture:
-    """The picture with its mark, made smaller where it is wider than the page could show."""
+    """The picture, made smaller if it is wider than the page can show."""
     if picture.width <= _WIDEST:
         return picture
     with Image.open(io.BytesIO(picture.png)) as whole:
@@ -72,18 +72,14 @@ def lighter(picture: Picture) -> Picture:
 
 
 def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
-    return sheet_by(inputs.manifest.medium, inputs.manifest.shape, picture, names)
-
-
-def sheet_by(medium: Medium, shape: tuple[int, ...], picture: Picture, names: list[str] | None = None) -> Sheet:
-    """A grid of images of this shape, or a plot as it is."""
-    if medium.plots:
+    """A grid of images, or an unchanged plot."""
+    if inputs.manifest.medium.plots:
         return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
     return sheet(picture, medium.cell(shape), names)
 
 
 def samples_sheet(inputs: Inputs) -> Sheet:
-    """The sample grid: a row a class, of the first of the classes that were asked for."""
+    """The sample grid: a row for each of the first classes that were asked for."""
     classes, sample, picture = inputs.manifest.classes, inputs.made_by("sample"), bare_samples(inputs)
     if inputs.couples:
         return sheet_of(inputs, picture, rows_of_pairs(inputs.manifest.domains or []))
@@ -103,7 +99,7 @@ def samples_sheet(inputs: Inputs) -> Sheet:
 
 
 def bare_samples(inputs: Inputs) -> Picture:
-    """The sample grid without the rows' names at its left, which the page writes itself; categories of a code stay."""
+    """The sample grid without the rows' names at its left, which the page writes itself; names of categories stay."""
     if inputs.manifest.medium.plots or not (inputs.conditional or inputs.translates or inputs.couples):
         return inputs.samples
     height, width = inputs.cell
@@ -123,7 +119,7 @@ def nearest_sheet(inputs: Inputs) -> Sheet:
 
 
 def frames(inputs: Inputs) -> list[Frame]:
-    """Grids over time, evenly spaced where there are many; the first, the selected and the last are always there."""
+    """Grids over time, evenly spaced if there are many, always with the first, the selected and the last."""
     images = [seen for seen, _ in inputs.frames]
     selected = images.index(inputs.selection.images) if inputs.selection.images in images else None
     limit = min(_FRAMES, max(3, _FRAME_BYTES // max(len(picture.png) for _, picture in inputs.frames)))
@@ -145,7 +141,7 @@ def spaced(length: int, limit: int, keep: int | None) -> set[int]:
 
 
 def class_pictures(inputs: Inputs) -> dict[str, Picture]:
-    """The first samples of each class that the sample grid has a row of, by the class's name."""
+    """The first samples of each class with a row in the sample grid, by the class's name."""
     samples = bare_samples(inputs)
     names, grid = samples_sheet(inputs).names, cells(samples, inputs.cell)
     if not names or grid is None:

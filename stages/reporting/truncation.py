@@ -1,4 +1,4 @@
-"""The truncation curve: what the selected generator gives of variety, and gets of fidelity, as its noise is cut."""
+"""The truncation curve: how much variety the selected generator loses, and fidelity it gains, as noise is truncated."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from stages.selection.metrics import METRICS
 
 
 def truncation_charts(inputs: Inputs) -> list[Chart]:
-    """Variety over fidelity, a point a threshold; then the metric that comes first, over the thresholds."""
+    """Charts: variety over fidelity, a point for each threshold; then the first metric over the thresholds."""
     truncation, rows = inputs.selection.truncation, inputs.thresholds
     if truncation is None or len(rows) < 2:
         return []
@@ -25,7 +25,7 @@ def truncation_charts(inputs: Inputs) -> list[Chart]:
 
 
 def truncation_table(inputs: Inputs) -> dict[str, Any] | None:
-    """Columns, a row a threshold, and what as many real images reach; None where there is no curve."""
+    """Columns, a row for each threshold, and the floor; None if there is no curve."""
     if inputs.selection.truncation is None or not inputs.thresholds:
         return None
     columns = _measured(inputs)
@@ -40,12 +40,12 @@ def truncation_table(inputs: Inputs) -> dict[str, Any] | None:
 
 
 def names(inputs: Inputs) -> list[str]:
-    """Of the thresholds."""
+    """The names of the thresholds."""
     return ["no limit" if row.threshold is None else f"{row.threshold:g}" for row in inputs.thresholds]
 
 
 def _measured(inputs: Inputs) -> dict[str, Metric]:
-    """The metrics that the page shows and some row has, never without what real images reach."""
+    """The metrics that the page shows and some row has, always with a floor."""
     known = {n: m for n, m in METRICS.items() if n in shown_metrics(inputs.selection)}
     rows = inputs.thresholds
     return {

@@ -1,1 +1,1 @@
-"""What the sample stage is made of: pictures of the latent space."""
+"""The parts of the sample stage: rows, files, sounds, and pictures of the latent space."""

@@ -29,9 +29,9 @@ def main() -> None:
 
 
 def write_files(root: Path, folder: Path) -> str:
-    """Write each sample of `root` into a folder, called by its index and, of a class, by that; what to say of it.
+    """Write each sample of `root` into a folder, named by its index; returns a sentence for the user.
 
-    Files of the same names are written anew. Raises UserError where the folder cannot be written to, or there are no
+    Files of the same names are written anew. Raises UserError if the folder cannot be written to, or there are no
     samples.
     """
     medium, selected = medium_of(read_json(root / "models/selected/provenance.json")), mark_of(root / "models/selected")
@@ -60,13 +60,13 @@ def write_files(root: Path, folder: Path) -> str:
 
 
 def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
-    """As sample wrote it into the schema: rows may be of an earlier model than the one that is selected now."""
+    """The mark in the samples' schema: rows may be of an earlier model than the one selected now."""
     model, family, release = (metadata.get(name) for name in (b"Model", b"Family", b"Release"))
     return Mark(*(None if text is None else text.decode() for text in (model, family, release)))
 
 
-def _write(folder: Path, image: dict[str, bytes | str], of_class: str, medium: Medium, mark: Mark) -> str | None:
-    """The file's name; None where there is nothing in it."""
+def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> str | None:
+    """Write a sample; returns the file's name, or None if the sample is empty."""
     name, content = Path(str(image["path"])), image["bytes"]
     assert isinstance(content, bytes)
     comment = "; ".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())

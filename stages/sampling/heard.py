@@ -1,4 +1,4 @@
-"""Samples to listen to, few, beside held-out ones: WAV files with their pictures, and a list that pages are made of."""
+"""A few samples to listen to, beside those of the holdout: WAV files with pictures, and a list for pages."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -19,15 +19,15 @@ from stages.media.medium import Medium
 
 _ROWS = 6
 _MOST_BYTES = 3_000_000
-"""Of all sounds: a page holds them."""
+"""Most bytes of all sounds, since a page contains them."""
 _MADE = 1
-"""The column of what the generator made."""
+"""The column of generated samples."""
 
 
 class Row(NamedTuple):
     title: str
     samples: list[FloatImages]
-    """`[C,*S]` in [-1,1], one a column."""
+    """Samples `[C,*S]` in [-1,1], one for each column."""
 
 
 class Heard(NamedTuple):
@@ -36,7 +36,7 @@ class Heard(NamedTuple):
 
 
 def heard_beside(generator: Generator, seed: int, labels: list[int] | None, holdout: Split) -> Heard:
-    """The first held-out sample, by the seed, beside the first generated one: of each class, or of none."""
+    """For each class, or without classes: a sample of the holdout, by the seed, beside the first generated one."""
     order = asked_rows(len(holdout), len(holdout), seed).numpy()
     if labels is None or holdout.labels is None:
         names, numbers = [], order[:_ROWS]
@@ -51,7 +51,7 @@ def heard_beside(generator: Generator, seed: int, labels: list[int] | None, hold
 
 
 def heard_translations(generator: Generator, seed: int, holdout: Split) -> Heard:
-    """The held-out sources that the sheet of samples begins with, what becomes of each, and what it should be."""
+    """The holdout's sources at the beginning of the sheet of samples, with their translations and truths."""
     numbers = asked_rows(len(holdout), min(_ROWS, len(holdout)), seed)
     targets, keys = holdout.take(numbers.numpy()), holdout.keys
     rows = []
@@ -63,7 +63,7 @@ def heard_translations(generator: Generator, seed: int, holdout: Split) -> Heard
 
 
 def write_heard(folder: Path, medium: Medium, heard: Heard, mark: Mark) -> None:
-    """As many rows as a page can hold; what was generated is marked."""
+    """Write as many rows as a page can have; generated sounds are marked."""
     rows, size = [], 0
     for number, row in enumerate(heard.rows):
         sounds = [medium.play(sample) for sample in row.samples]

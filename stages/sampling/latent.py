@@ -1,7 +1,7 @@
 """Pictures of the latent space, each with names for its rows; or the reason why a model has no such picture.
 
-The latents are those of the first samples, so a picture begins with images that are in samples/, too (but for
-the last bit, where they are generated in another row).
+The latents are those of the first samples, so a picture begins with images that are also in samples/ (up to the last
+bit, if they are generated in another row).
 """
 
 from dataclasses import dataclass
@@ -33,24 +33,24 @@ from stages.media.medium import Medium
 _TRUNCATION, _ARITHMETIC, _CODE = "Truncation", "Latent arithmetic", "Information code"
 COLUMNS = 10
 JUDGED = 256
-"""Held-out images, or pairs, among which the best and the worst are looked for."""
+"""Images, or pairs, of the holdout among which the best and the worst are shown."""
 _WALKS = 4
 _MOST_ROWS = 10
 _MOST_NUMBERS = 4
 _VARIATION = 0.25
-"""Of the noise around a sum of latents, as in Radford et al. 2016."""
+"""Scale of the noise around a sum of latents, as in Radford et al. 2016."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A row is one thing that is tried, as named; `caption` says in a sentence what is seen."""
+    """A picture with a named row for each experiment; `caption` explains it in a sentence."""
 
     name: str
     title: str
     caption: str
     rows: list[str]
     images: Tensor
-    """`[rows, columns, C, H, W]` in [-1,1]; nan where a row is shorter."""
+    """`[rows, columns, C, H, W]` in [-1,1], filled up with NaN if a row is shorter."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Absent:
 def pictures(
     generator: Generator, params: Sample, labels: list[int] | None, medium: Medium, holdout: Split | None = None
 ) -> list[Picture | Absent]:
-    """All that there is to see of this model; of some media only the walks are drawn."""
+    """All pictures of this model; for some media only the walks."""
     if generator.config.translates:
         reason = "the images are made of others, not of noise alone"
         return [Absent(title, reason) for title in ("Latent walk", _TRUNCATION, _ARITHMETIC, _CODE)]
@@ -81,15 +81,15 @@ def pictures(
 
 
 def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawings, mark: Mark) -> dict[str, Any]:
-    """A PNG a picture into `folder`, marked.
+    """Write a marked PNG for each picture into `folder`.
 
-    Returns what `metrics/latent.json` holds: pictures in order, and why others are absent.
+    Returns the content of `metrics/latent.json`: the pictures in order, and why others are absent.
     """
     pictures = [one for one in found if isinstance(one, Picture)]
     for picture in pictures:
         (folder / f"{picture.name}.png").write_bytes(with_mark(drawings.draw_rows(picture.images), mark))
     if not pictures:
-        write_json(folder / "pictures.json", [])  # DVC warns of a folder with nothing in it
+        write_json(folder / "pictures.json", [])  # DVC warns about an empty folder
     return {
         "pictures": [
             {"file": f"{one.name}.png", "title": one.title, "caption": one.caption, "rows": one.rows}
@@ -100,7 +100,7 @@ def write_pictures(folder: Path, found: list[Picture | Absent], drawings: Drawin
 
 
 def switches(generator: Generator, params: Sample) -> list[Picture]:
-    """Each attribute through all its values, nothing else changed; none of a model that is told none."""
+    """A picture of each attribute with all its values and nothing else changed; none without attributes."""
     names, examples = generator.config.attributes, generator.examples
     if names is None or examples is None:
         return []
@@ -126,9 +126,9 @@ def switches(generator: Generator, params: Sample) -> list[Picture]:
 
 
 def reconstructions(generator: Generator, params: Sample, holdout: Split | None) -> list[Picture]:
-    """Held-out images and what becomes of them, encoded and made again; none of a model without an encoder.
+    """Images of the holdout and their reconstructions; none for a model without an encoder.
 
-    Ten by chance, then those of `JUDGED` that come back best by PSNR, and worst.
+    Ten random ones, then, among `JUDGED` images, the best reconstructions by PSNR and the worst.
     """
     if generator.encoder is None or holdout is None:
         return []
@@ -145,9 +145,9 @@ def reconstructions(generator: Generator, params: Sample, holdout: Split | None)
 
 
 def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Picture:
-    """Walks of `params.walk_steps` images between two latents, each of one class where there are classes.
+    """Walks of `params.walk_steps` images between two latents, each with one class if there are classes.
 
-    Of a model that makes an image of each of two domains the same walk in either.
+    If one latent gives an image of each of two domains, the same walk is shown in both.
     """
     config = generator.config
     spherical = is_spherical(params, config)
@@ -169,7 +169,7 @@ def walks(generator: Generator, params: Sample, labels: list[int] | None) -> Pic
 
 
 def is_spherical(params: Sample, config: ModelConfig) -> bool:
-    """Raises UserError for an arc through uniform latents."""
+    """Whether walks are arcs. Raises UserError for an arc through uniform latents."""
     if params.walk == "spherical" and config.latent_distribution == "uniform":
         raise UserError(
             "walk-leaves-latents",
@@ -180,7 +180,7 @@ def is_spherical(params: Sample, config: ModelConfig) -> bool:
 
 
 def truncation(generator: Generator, params: Sample, labels: list[int] | None) -> Picture | Absent:
-    """The first samples with the tails of their noise cut at each of `params.truncation`, then as they are."""
+    """The first samples with their noise truncated at each of `params.truncation`, then without truncation."""
     config = generator.config
     if config.latent_distribution != "normal":
         return Absent(_TRUNCATION, "the latents are uniform on [-1,1], and have no tails to cut")
@@ -200,7 +200,7 @@ def truncation(generator: Generator, params: Sample, labels: list[int] | None) -
 
 
 def sums(generator: Generator, params: Sample) -> Picture | Absent:
-    """A - B + C: of classes in a conditional generator, whose latents know none of it; else of samples."""
+    """A - B + C: of classes for a conditional generator, whose latents do not contain the class; else of samples."""
     config = generator.config
     if config.attributes is not None:
         return Absent(_ARITHMETIC, "the generator takes attributes, which are changed one at a time in place of it")
@@ -220,7 +220,7 @@ def sums(generator: Generator, params: Sample) -> Picture | Absent:
 
 
 def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
-    """The classes' embeddings, summed beside the same latents; a column a latent."""
+    """Sums of the classes' embeddings with the same latents; a column for each latent."""
     latents = latents_of(generator.config, params.seed, range(COLUMNS))
     caption = (
         "The same latent in each column, beside it the class, as the network is told it. The last row is told the "
@@ -238,7 +238,7 @@ def _sum_of_classes(generator: Generator, params: Sample, operands: list[list[in
 
 
 def _sum_of_samples(generator: Generator, params: Sample, operands: list[list[int]]) -> Picture:
-    """In each row the image of the mean latent, then the samples themselves, or variations of the sum."""
+    """In each row the image of the mean latent, then its samples, or variations of the sum."""
     config = generator.config
     columns = max(4, 1 + max(len(operand) for operand in operands))
     latents = [latents_of(config, params.seed, operand) for operand in operands]
@@ -264,7 +264,7 @@ def _sum_names(operands: list[str]) -> list[str]:
 
 
 def codes(generator: Generator, params: Sample, labels: list[int] | None) -> list[Picture | Absent]:
-    """The categories, then each number of the code; nothing else of the latents changes."""
+    """Pictures of the categories, then of each number of the code; nothing else of the latents changes."""
     config = generator.config
     if not config.code_size:
         return [Absent(_CODE, "the family learns none (infogan does)")]
@@ -290,7 +290,7 @@ def _categories(generator: Generator, latents: Tensor, label: int | None) -> Pic
 
 
 def _number(generator: Generator, params: Sample, latents: Tensor, number: int, label: int | None) -> Picture:
-    """A row a category, all of one latent; without categories a row a latent."""
+    """A row for each category, all with one latent; without categories a row for each latent."""
     config = generator.config
     starts = by_category(config, latents[:1])[:_MOST_ROWS, 0] if config.code_categories else latents[:_WALKS]
     rows = along_code(config, starts, number, params.code_reach, params.walk_steps)

@@ -1,6 +1,6 @@
-"""The rows of samples, a piece at a time: each is made of the selected model and params alone, wherever that is.
+"""The rows of samples, a piece at a time: each depends only on the selected model and params, on any machine.
 
-A row is an image, encoded as its medium is, with what it was asked for.
+A row is an image, encoded by its medium, with its condition.
 """
 
 from collections.abc import Iterator
@@ -34,14 +34,14 @@ from stages.media import medium_of
 from stages.media.medium import Medium
 
 PIECE = 16 * CHUNK
-"""Latents, or sources, of which images are made at once; their rows are held until they are written."""
+"""Latents, or sources, from which images are made at once; their rows are in memory until they are written."""
 MODEL = "models/selected"
 _MOST_NAMED = 20
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is sampled, as params ask for it."""
+    """What is sampled, by params."""
 
     params: Sample
     root: Path
@@ -61,12 +61,12 @@ class Job:
 
     @cached_property
     def labels(self) -> list[int] | None:
-        """The labels to generate in turn: those asked for, or all; None where the model takes none."""
+        """The labels to generate in turn: those in params, or all; None if the model takes none."""
         return labels_for(self.params.classes, self.generator.config)
 
     @cached_property
     def attributes(self) -> Tensor | None:
-        """The attributes `[N,K]` to ask for in turn; None where the model takes none."""
+        """The attributes `[N,K]` to use in turn; None if the model takes none."""
         return _attributes_for(self.params, self.generator)
 
     @property
@@ -75,7 +75,7 @@ class Job:
 
     @cached_property
     def holdout(self) -> Split:
-        """Held-out images; where their sources tell attributes, these are as params ask for them."""
+        """The holdout; if sources have attributes, these are changed by params."""
         holdout, names = Split(self.root / "data/normalized/holdout"), self.generator.config.attributes
         own = attributes_of(holdout)
         if not self.generator.config.joins_attributes or own is None or names is None:
@@ -83,7 +83,7 @@ class Job:
         return holdout.with_attributes(with_changes(own, names, self.params.attributes).numpy())
 
     def __reduce__(self) -> tuple[type["Job"], tuple[Sample, Path]]:
-        """Other processes read all else themselves."""
+        """Pickle only params and root: other processes read all else themselves."""
         return Job, (self.params, self.root.resolve())
 
 
@@ -94,13 +94,13 @@ class Piece:
     start: int
     stop: int
     to: str | None = None
-    """The domain to make, where there are two,"""
+    """The domain to make, if there are two."""
     before: int = 0
-    """and how many rows the other one has before these."""
+    """How many rows the other domain has before these."""
 
 
 def rows(job: Job, over_shards: MapShards) -> Iterator[Row]:
-    """All of them, in order; pieces are made as they are asked for, or sooner by whoever else makes some."""
+    """All rows, in order; pieces are made when they are needed, or earlier by other workers."""
     work = pieces(job)
     total = sum(piece.stop - piece.start for piece in work) if job.generator.config.translates else job.params.count
     with progress_bar("sample", total) as bar:
@@ -110,7 +110,7 @@ def rows(job: Job, over_shards: MapShards) -> Iterator[Row]:
 
 
 def pieces(job: Job) -> list[Piece]:
-    """Of two domains half of the rows are of either direction, or an image of each wanted one is made of one latent."""
+    """All pieces. With two domains, each direction has half the rows, or each latent an image of each wanted domain."""
     config, count = job.generator.config, job.params.count
     if not config.translates:
         return _cut(ceil(count / len(job.labels)) if config.couples and job.labels else count)
@@ -152,7 +152,7 @@ def _samples(job: Job, piece: Piece) -> Iterator[Row]:
 
 
 def _pairs(job: Job, piece: Piece) -> Iterator[Row]:
-    """Of each latent, which `latent` counts, an image of all the domains that are wanted."""
+    """An image of each wanted domain for each latent, whose number is in `latent`."""
     wanted, seed = job.labels or [], job.params.seed
     made = [
         (images for images, _ in samples(job.generator, piece.stop, seed, [domain], piece.start)) for domain in wanted
@@ -166,9 +166,9 @@ def _pairs(job: Job, piece: Piece) -> Iterator[Row]:
 
 
 def _translations(job: Job, piece: Piece) -> Iterator[Row]:
-    """A row a held-out source, each once: what it becomes, marked, beside itself, with its key.
+    """A row for each source of the holdout: its translation, marked, beside the source, with its key.
 
-    Of two domains `domain` is the one that is made.
+    With two domains, `domain` is the one that is made.
     """
     to, seed, holdout = piece.to, job.params.seed, job.holdout
     split = holdout if to is None else holdout.of_other_domain(to)
@@ -190,15 +190,15 @@ def _translations(job: Job, piece: Piece) -> Iterator[Row]:
 
 
 def _encoded(job: Job, values: FloatImages, index: int, mark: Mark | None = None) -> dict[str, Any]:
-    """A sample as the `image` of a row, marked where it was generated."""
+    """A sample as the `image` of a row, marked if it was generated."""
     content, kind = job.medium.encode(values)
     return {"bytes": content if mark is None else with_mark(content, mark), "path": f"{index:06d}.{kind}"}
 
 
 def labels_for(classes: list[int], config: ModelConfig) -> list[int] | None:
-    """The labels to generate in turn: those asked for, or all; None where the model takes none.
+    """The labels to generate in turn: those of `classes`, or all; None if the model takes none.
 
-    Raises UserError where it has none such.
+    Raises UserError if it has no such class.
     """
     if not config.conditional:
         if classes:

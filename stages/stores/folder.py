@@ -17,7 +17,7 @@ from stages.stores import CHUNK, IN_PARAMS, MANIFEST, Entry, File, Keep
 
 
 class FolderStore:
-    """A release is copied into a hidden folder beside its place, synced and renamed: there whole or not at all."""
+    """A folder as a store. A release is copied into a hidden folder, synced and renamed, so it is whole or absent."""
 
     def __init__(self, url: str, setting: str = IN_PARAMS) -> None:
         """`url` is `file:FOLDER`, relative to the working directory or absolute, or `file:///FOLDER`."""
@@ -26,7 +26,7 @@ class FolderStore:
         self._setting = setting
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
-        """Not the files that a killed publisher left, but then the manifest, with which a release is placed."""
+        """The missing files, without those that a killed publisher left; then always with the manifest, sent last."""
         with self._sentences():
             place = self.root / folder
             if place.exists():
@@ -35,10 +35,10 @@ class FolderStore:
             return [file for file in files if file in lacking or file.path == MANIFEST]
 
     def add(self, folder: str, files: list[File], progress: Callable[[int], object]) -> None:
-        """What a killed publisher copied is kept: a release's hidden folder is named by its content, too."""
+        """Files of a killed publisher are kept: a release's hidden folder is also named by its content."""
         place = self.root / folder
         with self._locked():
-            if place.exists():  # a release that was damaged: mended file by file
+            if place.exists():  # a damaged release is repaired file by file
                 for file in files:
                     with replacing(place / file.path) as partial:
                         _copy(file, partial, progress)
@@ -78,7 +78,7 @@ class FolderStore:
         offset = 0
         with file:
             while chunk := self._next(file):
-                keep(offset, chunk)  # what it raises is not this store's
+                keep(offset, chunk)  # its errors are not this store's
                 yield chunk
                 offset += len(chunk)
 
@@ -98,14 +98,14 @@ class FolderStore:
             return True
 
     def exclusion(self) -> None:
-        """By a lock on the file .lock, which docs/releases.md tells of."""
+        """None: writers lock the file .lock, see docs/releases.md."""
 
     def remove(self, keys: Iterable[str]) -> None:
         with self._locked():
             for key in keys:
                 path = self.root / key
                 path.unlink(missing_ok=True)
-                with suppress(OSError):  # the first that is not empty ends it
+                with suppress(OSError):  # stops at the first folder that is not empty
                     for folder in path.parents[: len(Path(key).parts) - 1]:
                         folder.rmdir()
 
@@ -121,7 +121,7 @@ class FolderStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time; the lock goes with its process."""
+        """One writer at a time; the lock ends with its process."""
         with self._sentences():
             self.root.mkdir(parents=True, exist_ok=True)
             with open(self.root / ".lock", "w") as lock:
@@ -180,7 +180,7 @@ def _same(path: Path, file: File) -> bool:
 
 
 def _copy(file: File, target: Path, progress: Callable[[int], object]) -> None:
-    """Copy and hash in one reading, so that what is kept is what the manifest says."""
+    """Copy and hash in one reading, so that the copy matches the manifest."""
     digest = hashlib.sha256()
     with file.open() as source, open(target, "wb") as copy:
         while chunk := source.read(CHUNK):

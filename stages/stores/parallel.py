@@ -18,7 +18,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Like `each`, the results alone, and no more than two a worker waiting to be taken: for large ones."""
+    """Like `each`, but only results, with at most two for each worker waiting to be used: for large results."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 MAX_PARTS = 10_000  # S3's limit
-MOST_OF_A_PART = 3 * PART  # where there is a choice: each worker holds one in memory, and a break costs one
+MOST_OF_A_PART = 3 * PART  # if possible: each worker has a part in memory, and an interruption costs a part
 TRIES = 4
-"""Of a reading that breaks off."""
+"""How often a read that breaks off is tried."""
 
 
 class S3Store:
-    """Files go first, several at a time, the manifest last, so that a release with a manifest is whole."""
+    """A bucket as a store. Files are sent several at a time, the manifest last, so a release with it is whole."""
 
     def __init__(self, url: str, setting: str = IN_PARAMS) -> None:
         """`url` is `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
@@ -40,7 +40,7 @@ class S3Store:
         self._client, self._place = connect(self.bucket, WORKERS, self._use)
 
     def missing(self, folder: str, files: list[File]) -> list[File]:
-        """The files that are not there with their size and SHA-256 (kept beside each as metadata)."""
+        """The files that the bucket lacks, or has with another size or SHA-256 (metadata of each object)."""
         with self._sentences():
             there = self.entries(f"{folder}/")
             listed = [file for file in files if _has_size(there.get(f"{folder}/{file.path}"), file.size)]
@@ -69,14 +69,14 @@ class S3Store:
                 Bucket=self.bucket, Prefix=self._prefix + folder
             )
             objects = [item for page in pages for item in page.get("Contents", [])]
-            found = [item for item in objects if not item["Key"].endswith("/")]  # a console's mark of an empty folder
+            found = [item for item in objects if not item["Key"].endswith("/")]  # a console's marker of an empty folder
         return {
             item["Key"].removeprefix(self._prefix): Entry(item["Size"], item["LastModified"].timestamp())
             for item in found
         }
 
     def require_there(self) -> None:
-        """A bucket that is missing is told by whatever looks into it; a prefix without keys is no place."""
+        """Raise UserError for a prefix without keys; a missing bucket is reported by any request."""
         if not self.entries(""):
             raise UserError("store-missing", f"{self.url} holds nothing: name another store, or publish there first")
 
@@ -94,7 +94,7 @@ class S3Store:
                 yield from pieces
 
     def _pieces(self, asked: dict[str, Any], keep: Keep, tries: int = TRIES) -> list[bytes]:
-        """All that was asked for; boto3 tries a request again, but not the reading of its body."""
+        """All bytes of a request, with retries: boto3 retries a request, but not reading its body."""
         pieces, offset = list[bytes](), 0
         try:
             body = self._client.get_object(**asked)["Body"]
@@ -174,7 +174,7 @@ class S3Store:
         _check_tag(reply, md5, key)
 
     def _put_in_parts(self, key: str, file: File, progress: Callable[[int], object]) -> None:
-        """Send a large file, less the parts that an interrupted try left there."""
+        """Send a large file, without the parts that an interrupted try left there."""
         part = _part_of(file.size)
         upload, tags = self._unfinished(key)
         if upload is None:
@@ -201,7 +201,7 @@ class S3Store:
         self._complete(target, parts, file)
 
     def _complete(self, target: dict[str, Any], parts: list["CompletedPartTypeDef"], file: File) -> None:
-        # No such upload: a first try, whose answer was lost, has completed it. The check decides.
+        # NoSuchUpload: an earlier try, whose answer was lost, has completed it. The check decides.
         with suppress(self._client.exceptions.NoSuchUpload):
             self._client.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
         if not self._arrived(target["Key"].removeprefix(self._prefix), file):
@@ -236,7 +236,7 @@ class S3Store:
 
 
 def _part_of(size: int) -> int:
-    """Bytes of a part: of fewer parts each costs less, so one for each worker, but none of more than MOST_OF_A_PART."""
+    """Bytes of a part: fewer parts cost less, so there is one for each worker, but of at most MOST_OF_A_PART."""
     return max(PART, min(-(-size // WORKERS), MOST_OF_A_PART), -(-size // MAX_PARTS))
 
 
@@ -250,7 +250,7 @@ def _facts(file: File) -> dict[str, Any]:
 
 
 def _check_tag(reply: Any, md5: bytes, key: str) -> None:
-    """A store that does not check Content-MD5 still answers with the MD5 of what it got, unless it encrypts by KMS."""
+    """Check the MD5 in a reply, for stores that do not check Content-MD5; a store that encrypts by KMS gives none."""
     tag = reply["ETag"].strip('"')
     if (
         re.fullmatch("[0-9a-f]{32}", tag)

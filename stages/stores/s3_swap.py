@@ -1,4 +1,4 @@
-"""Replacing a small object only where nobody else has: by the store's conditional writes, or by claims beside it."""
+"""Replace a small object only if nobody else has: by the store's conditional writes, or by claims beside it."""
 
 import random
 import time
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Form = Literal["quoted", "bare"]
-"""How a store wants a tag in If-Match: as HTTP says, or (Ceph's gateway, up to 16 at least) without its quotes."""
+"""How a store expects a tag in If-Match: as in HTTP, or (Ceph's gateway, at least up to 16) without quotes."""
 REFUSED = {404, 409, 412}
 NOT_KNOWN = {400, 405, 501}
 CLAIM_SECONDS = 60.0
-"""An older claim is of a writer that was killed."""
+"""An older claim is that of a killed writer."""
 ATTEMPTS = 12
 
 
 def form_of(client: "S3Client", bucket: str, folder: str) -> Form | None:
-    """Whether the store honours If-Match, tried on an object of its own: it must refuse a wrong tag and take the right.
+    """The form in which the store obeys If-Match, tried on a test object with a wrong and the right tag; None if none.
 
-    Some stores refuse the header (Swift's gateway); some older ones ignore it, which would lose a change silently.
+    Some stores refuse the header (Swift's gateway); some older ones ignore it, which would silently lose a change.
     """
     target: dict[str, Any] = {"Bucket": bucket, "Key": f"{folder}.probe-{uuid.uuid4().hex}"}
     tag = client.put_object(**target, Body=b"probe")["ETag"]
@@ -42,9 +42,9 @@ def form_of(client: "S3Client", bucket: str, folder: str) -> Form | None:
 
 
 def swap(client: "S3Client", target: dict[str, Any], old: bytes | None, new: bytes, form: Form) -> bool:
-    """`Store.swap`, where the store honours conditions.
+    """`Store.swap`, for a store that obeys conditions.
 
-    What is there after a refusal decides: a first try whose answer was lost may have succeeded.
+    After a refusal, the object's content decides: an earlier try whose answer was lost may have succeeded.
     """
     for _ in range(ATTEMPTS):
         content, tag = read(client, target)
@@ -58,7 +58,7 @@ def swap(client: "S3Client", target: dict[str, Any], old: bytes | None, new: byt
 
 
 def read(client: "S3Client", target: dict[str, Any]) -> tuple[bytes | None, str | None]:
-    """A small object and its tag; None for both where there is none."""
+    """A small object and its tag; None for both if there is none."""
     try:
         found = client.get_object(**target)
         return found["Body"].read(), found["ETag"]
@@ -68,10 +68,10 @@ def read(client: "S3Client", target: dict[str, Any]) -> tuple[bytes | None, str 
 
 @contextmanager
 def claimed(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
-    """Alone with an object, by claims beside it, on a store whose listings show what was written before.
+    """Hold an object alone, by claims beside it, on a store whose listings show all earlier writes.
 
-    A writer puts a claim, then lists: it goes on where it sees no other, else withdraws and tries again later.
-    Of two at once at least one sees the other, so two never go on. One that is held up for longer than
+    A writer puts a claim, then lists: if it sees no other claim it continues, else it withdraws and tries again later.
+    If two write at once, at least one sees the other, so never both continue. A writer that is delayed by more than
     CLAIM_SECONDS between its claim and its write could overlap; only conditional writes exclude that.
     """
     folder, name = f"{key}.claims/", uuid.uuid4().hex
@@ -91,7 +91,7 @@ def claimed(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
 
 
 def _put_if(client: "S3Client", target: dict[str, Any], tag: str | None, form: Form, body: bytes = b"probe") -> bool:
-    """Put where the object has this tag, or where there is none (`tag` None); False where the store refuses."""
+    """Put an object if it has this tag, or does not exist (`tag` None); False if the store refuses."""
     kind = "application/json"
     try:
         if tag is None:

@@ -1,1 +1,1 @@
-"""What `translate` does with files of a kind: cut into what a model takes, and joined again of what it makes."""
+"""How `translate` handles files of each kind: cut into a model's inputs, and joined again from its outputs."""

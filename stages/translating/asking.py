@@ -1,4 +1,4 @@
-"""The attributes that a model beside a source is asked for on the command line: NAME=VALUE, each name once."""
+"""The attributes that the command line asks for beside a source: NAME=VALUE, each name once."""
 
 from mintage.attribute_names import asked_values
 from mintage.attributes import with_changes
@@ -7,9 +7,9 @@ from stages.common.errors import UserError, quoted
 
 
 def ask(model: Model, given: list[str]) -> dict[str, float]:
-    """Have the model make everything with these attributes; return each bit's value, on [-1,1], by its name.
+    """Let the model make everything with these attributes; returns each bit's value in [-1,1] by its name.
 
-    Raises UserError where it is told none, or no such, or where what is given is no NAME=VALUE, or names one twice.
+    Raises UserError if it takes no attributes, or not these, or if an argument is no NAME=VALUE or repeats a name.
     """
     examples, names = model.generator.examples, model.attributes
     if given and (examples is None or names is None):

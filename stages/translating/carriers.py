@@ -1,5 +1,5 @@
-"""How files of a kind go through a translator: pictures at its size or as tiles, samples of any length as windows, and
-samples in a row, which it goes on with.
+"""How files of each kind go through a translator: pictures at its size or as tiles, samples of any length as windows,
+and consecutive samples, which it continues.
 """
 
 from collections.abc import Iterator
@@ -26,49 +26,49 @@ from stages.sources.tree import Entry
 MAX_PIXELS = 50_000_000
 TILES = "tiles"
 _MOST_SAMPLES = 2**28
-"""Of a file: nine hours at 8 kHz."""
+"""Most samples of a file: nine hours at 8 kHz."""
 
 
 class Carrier(Protocol):
-    """Files of a kind, in the form that a model takes, and back."""
+    """Converts files of a kind to a model's inputs, and its outputs back to files."""
 
     one: str
-    """What a file of the kind is called."""
+    """The word for a file of the kind."""
     suffix: str
-    """Of what is written."""
+    """The ending of written files."""
     known_by: tuple[str, ...]
-    """The endings of files that are taken of a folder."""
+    """The endings of files that are read in a folder."""
     maps: tuple[int, ...] = (0,)
-    """How many pictures may be given with each of them."""
+    """The allowed numbers of maps for each file."""
     map: str = "map"
-    """What such a one is called."""
+    """The word for a map."""
     how: str = ""
-    """What decides beside model, seed and files what becomes of them."""
+    """Settings, beside model, seed and files, that decide the results."""
     in_parts: bool = False
     """Whether there are `parts`."""
 
     def cut(self, content: bytes, *maps: bytes) -> tuple[Any, Iterator[FloatImages]]:
-        """The pieces `[C,*S]` of a file, as the model takes them, and the plan by which they are joined.
+        """The pieces `[C,*S]` of a file, as inputs of the model, and the plan by which they are joined.
 
-        `maps` are files of pictures that join that of the first. Raises UndecodableError or UnusableError where it is
-        none.
+        `maps` are files of pictures that join the first one. Raises UndecodableError or UnusableError on an unusable
+        file.
         """
 
     def joined(self, plan: Any, made: Iterator[FloatImages]) -> bytes:
-        """A file of what was made of the pieces, of which `made` gives those of the plan and then others."""
+        """A file from the translated pieces; `made` gives those of the plan, then others."""
 
     def parts(self, plan: Any) -> Iterator[tuple[str, bytes]]:
-        """Files by name that a folder beside it is to hold, once it is joined."""
+        """The names and contents of more files, for a folder beside the joined one."""
         return iter(())
 
     @staticmethod
     def gathered(entries: list[Entry], given: Path) -> Iterator[tuple[str, list[Entry]]]:
-        """What belongs together of the files of an input, by the name that tells where it is written."""
+        """Groups of an input's files that belong together, each by the name under which it is written."""
         return ((entry.name, [entry]) for entry in entries)
 
 
 class Pictures(Carrier):
-    """Brought to the model's size, or, as tiles, at their own."""
+    """Pictures, resized to the model's size, or at their own size as tiles."""
 
     one = "picture"
     suffix = ".png"
@@ -96,7 +96,7 @@ class Pictures(Carrier):
 
 
 def picture_of(content: bytes, channels: int, geometry: Geometry | None) -> FloatImages:
-    """`[C,H,W]` in [-1,1], of the size that the geometry says, or of its own."""
+    """A picture `[C,H,W]` in [-1,1], of the geometry's size, or of its own size."""
     picture = decode(content, channels, MAX_PIXELS).picture
     picture = picture if geometry is None else fitted(picture, geometry)
     image: FloatImages = floats(tensors([picture], channels))[0]
@@ -104,7 +104,7 @@ def picture_of(content: bytes, channels: int, geometry: Geometry | None) -> Floa
 
 
 class Lengths(Carrier):
-    """Samples of one side and any length, as windows that share halves."""
+    """Samples with one side, of any length, as windows that share halves."""
 
     def __init__(self, model: Model, medium: Medium) -> None:
         self._medium, self.one = medium, medium.words.one
@@ -123,7 +123,7 @@ class Lengths(Carrier):
 
 
 class Rows(Carrier):
-    """Samples in a row, as long as they are, and so many more, each made of the one before."""
+    """Consecutive samples, and as many more as asked for, each predicted from the one before."""
 
     def __init__(self, model: Model, medium: Medium, count: int, seed: int) -> None:
         self._model, self._medium, self._count, self._seed = model, medium, count, seed
@@ -138,7 +138,7 @@ class Rows(Carrier):
     def joined(self, plan: FloatImages, made: Iterator[FloatImages]) -> bytes:
         new = self._medium.as_written(torch.from_numpy(next(made)[None]))
         row = [torch.from_numpy(plan), new]
-        seed = self._seed + crc32(plan.tobytes())  # else all files would go on with the same noise
+        seed = self._seed + crc32(plan.tobytes())  # else all files would continue with the same noise
         for number in range(1, self._count):
             new = self._medium.as_written(self._model.translate(new, seed=seed + number))
             row.append(new)

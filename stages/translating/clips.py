@@ -1,4 +1,4 @@
-"""Clips go on: a file with several frames, or a folder of numbered ones, and as many more as are asked for."""
+"""Continues clips: a file with several frames, or a folder of numbered ones, and as many more as are asked for."""
 
 import io
 from collections.abc import Iterator
@@ -25,23 +25,23 @@ from stages.sources.tree import SCENES, Entry
 from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, picture_of
 
 _PACE = 100
-"""Milliseconds that a frame is shown where the clip does not say it."""
+"""Milliseconds for a frame if the clip has no time."""
 
 
 @dataclass
 class Clip:
-    """At the model's size."""
+    """A clip at the model's size."""
 
     frames: FloatImages
-    """`[T,C,H,W]`, those that follow behind the clip's own."""
+    """`[T,C,H,W]`, the clip's own frames, then the predicted ones."""
     own: int
-    """How many are the clip's own."""
+    """How many frames are the clip's own."""
     pace: int
-    """Milliseconds a frame."""
+    """Milliseconds of each frame."""
 
 
 class Clips(Carrier):
-    """Brought to the model's size, and written with the frames that follow, each made of those before it."""
+    """Clips, resized to the model's size, and written with predicted frames, each from those before it."""
 
     suffix = ".gif"
     known_by = SCENES.extensions
@@ -59,7 +59,7 @@ class Clips(Carrier):
 
     @staticmethod
     def gathered(entries: list[Entry], given: Path) -> Iterator[tuple[str, list[Entry]]]:
-        """Files with several frames alone, and a folder's numbered pictures together, called like the folder."""
+        """Files with several frames alone, and a folder's numbered pictures together, named like the folder."""
         by_name = {entry.name: entry for entry in entries}
         for names in in_series(by_name):
             alike = [by_name[name] for name in names]
@@ -72,7 +72,7 @@ class Clips(Carrier):
             yield str(folder / f"{before}.png" if before else f"{folder}.png"), alike
 
     def cut(self, content: bytes, *others: bytes) -> tuple[Clip, Iterator[FloatImages]]:
-        """The one piece that the first frame which follows is made of; `others` are the frames of a folder."""
+        """The single piece from which the first new frame is predicted; `others` are the frames of a folder."""
         contents = [content, *others] if others else _frames_in(content)
         if len(contents) < self._past:
             few = f"it has {len(contents)} frame{'s' * (len(contents) > 1)}"
@@ -85,16 +85,16 @@ class Clips(Carrier):
         return clip, iter([self._source(torch.from_numpy(row)).numpy()[0]])
 
     def joined(self, plan: Clip, made: Iterator[FloatImages]) -> bytes:
-        """GIF of all frames; the clip then has those that follow."""
+        """A GIF of all frames; adds the predicted frames to the clip."""
         row = torch.cat([torch.from_numpy(plan.frames), torch.from_numpy(next(made)[None])])
-        seed = self._seed + crc32(plan.frames.tobytes())  # else all clips would go on with the same noise
+        seed = self._seed + crc32(plan.frames.tobytes())  # else all clips would continue with the same noise
         for number in range(1, self._count):
             row = torch.cat([row, self._model.translate(self._source(row), seed=seed + number)])
         plan.frames = row.numpy()
         return encode_gif(plan.frames, plan.pace)
 
     def parts(self, plan: Clip) -> Iterator[tuple[str, bytes]]:
-        """Each frame that follows as PNG, by its number in the clip: a GIF has 256 colors."""
+        """Each predicted frame as PNG, by its number in the clip: a GIF has only 256 colors."""
         for number, frame in enumerate(plan.frames[plan.own :], plan.own):
             yield f"{number:04d}.png", encode_png(to_uint8(frame))
 
@@ -103,7 +103,7 @@ class Clips(Carrier):
 
 
 def encode_gif(frames: FloatImages, pace: int) -> bytes:
-    """Frames `[T,C,H,W]` in [-1,1], each shown so many milliseconds, over and over; gray ones keep every level."""
+    """Frames `[T,C,H,W]` in [-1,1] as a looping GIF, `pace` milliseconds each; gray frames keep every level."""
     levels = to_uint8(frames)
     first, *others = (Image.fromarray(one[0] if len(one) == 1 else np.moveaxis(one, 0, -1)) for one in levels)
     buffer = io.BytesIO()
@@ -112,7 +112,7 @@ def encode_gif(frames: FloatImages, pace: int) -> bytes:
 
 
 def _frames_in(content: bytes) -> list[bytes]:
-    """Raises UnusableError on a file that breaks off."""
+    """The frames of a file. Raises UnusableError if it breaks off."""
     found = list(frames(content, MAX_PIXELS))
     if b"" in found:
         raise UnusableError(f"it is cut off or damaged after frame {found.index(b'')}: give it up to there, or whole")

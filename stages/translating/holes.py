@@ -1,6 +1,6 @@
-"""Holes are filled: in a picture of one's own, where a mask is white, or where it is transparent itself.
+"""Fills holes in a picture: where a mask is white, or where the picture is transparent.
 
-All other pixels stay to the byte. What lies in the hole is not looked at.
+All other pixels stay to the byte. The pixels in the hole are not used.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ from stages.translating.carriers import MAX_PIXELS, TILES, Carrier, picture_of
 Hole = npt.NDArray[np.bool_]
 """`[H,W]`, True where pixels are missing."""
 _GRAY = np.float32(128 / 127.5 - 1)
-"""What a hole shows, as in training."""
+"""The color of a hole, as in training."""
 _BLACK_TO, _WHITE_FROM, _MOST_GRAY = 64, 192, 0.1
-"""Levels that count as black and as white, and the share of others that a mask's soft edges may have."""
+"""Levels that count as black and as white, and the share of other levels that a mask's soft edges may have."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Plan:
 
 
 class Holes(Carrier):
-    """Filled at the model's size, and enlarged to the picture's own; or, as tiles, at their own."""
+    """Pictures with holes, filled at the model's size and enlarged to their own, or filled at their own as tiles."""
 
     one = "picture"
     suffix = ".png"
@@ -57,7 +57,7 @@ class Holes(Carrier):
         self._first = Geometry(height, width, cast(Fit, fit)) if fit not in (TILES, "resize") else None
 
     def cut(self, content: bytes, *masks: bytes) -> tuple[Plan, Iterator[FloatImages]]:
-        """The pieces with a mask as their last channel; `masks` is one, or none where the picture is transparent."""
+        """The pieces with a mask as their last channel; `masks` is one mask, or none for a transparent picture."""
         picture = picture_of(content, self._channels, None)
         hole = _hole_in(masks[0]) if masks else _transparent(content)
         if hole.shape != picture.shape[1:]:
@@ -82,7 +82,7 @@ class Holes(Carrier):
         return plan, iter([_with_hole(_resized(picture, self._small), _levels(hole, self._small) > 0)])
 
     def joined(self, plan: Plan, made: Iterator[FloatImages]) -> bytes:
-        """PNG of the picture with its holes filled."""
+        """A PNG of the picture with its holes filled."""
         if plan.tiling is not None:
             filled = plan.tiling.joined(made)
         else:
@@ -92,7 +92,7 @@ class Holes(Carrier):
 
 
 def _closed(picture: FloatImages, hole: Hole) -> FloatImages:
-    """With the mean color around the hole in it: what is resized has some of what lies beside a pixel."""
+    """The picture with its hole in the mean color around it, since resizing mixes neighbor pixels."""
     sources = torch.from_numpy(_with_hole(picture, hole)[None])
     closed: FloatImages = untouched(sources, picture.shape)[0].numpy()
     return closed
@@ -105,7 +105,7 @@ def _with_hole(picture: FloatImages, hole: Hole) -> FloatImages:
 
 
 def _resized(picture: FloatImages, to: Geometry) -> FloatImages:
-    """`[C,H,W]` of another size, by way of 8 bits."""
+    """A picture `[C,H,W]` at another size, resized with 8 bits."""
     levels = np.moveaxis(to_uint8(picture), 0, -1)
     levels = fitted(levels[..., 0] if levels.shape[2] == 1 else levels, to)
     found: FloatImages = floats(tensors([levels], len(picture)))[0]
@@ -113,14 +113,14 @@ def _resized(picture: FloatImages, to: Geometry) -> FloatImages:
 
 
 def _levels(hole: Hole, to: Geometry) -> npt.NDArray[np.uint8]:
-    """Levels of another size: 255 in the hole, 0 outside, and between them where a new pixel has some of both."""
+    """A hole as levels at another size: 255 inside, 0 outside, and between if a new pixel has some of both."""
     return fitted(
         np.where(hole, np.uint8(255), np.uint8(0)), Geometry(to.height, to.width, to.fit, "area", background="#000000")
     )
 
 
 def _hole_in(mask: bytes) -> Hole:
-    """Where a mask is white; its transparent parts are black."""
+    """The hole where a mask is white; its transparent parts count as black."""
     shown = decode(mask, 1, MAX_PIXELS, background="#000000").picture
     levels = to_uint8(floats(tensors([shown], 1)))[0, 0]
     if ((levels >= _BLACK_TO) & (levels < _WHITE_FROM)).mean() > _MOST_GRAY:
@@ -130,7 +130,7 @@ def _hole_in(mask: bytes) -> Hole:
 
 
 def _transparent(content: bytes) -> Hole:
-    """Where a picture is transparent, more than half."""
+    """The hole where a picture is more than half transparent."""
     image = ImageOps.exif_transpose(open_picture(content, MAX_PIXELS))
     hole: Hole = np.asarray(image.convert("RGBA").getchannel("A")) <= np.iinfo(np.uint8).max // 2
     return hole

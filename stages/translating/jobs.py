@@ -1,7 +1,7 @@
-"""What is to be done of the files that are named: each one's target, and what of it lies there already.
+"""The work for the named files: each one's target, and which targets exist already.
 
-A file that is there stays. One that was made of something else, or in another way, is no answer to what is asked: it is
-told before anything is done, and never written over.
+An existing file stays. A file that was made from something else, or in another way, is reported before anything is
+done, and never overwritten.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,50 +30,50 @@ class Job:
     entry: Entry
     target: Path
     beside: tuple[Callable[[], bytes], ...] = ()
-    """What else is read for it: its maps, its mask, or the frames that follow its first."""
+    """Reads its other files: its maps, its mask, or the frames after its first."""
     in_parts: bool = False
-    """Whether a folder beside the target has parts of what is made."""
+    """Whether a folder beside the target has parts of the result."""
 
     def contents(self) -> list[bytes]:
-        """Of all that is read for it. Raises OSError."""
+        """The contents of all its files. Raises OSError."""
         return [self.entry.content(), *(content() for content in self.beside)]
 
     @property
     def folder(self) -> Path:
-        """Of its parts."""
+        """The folder of its parts."""
         return self.target.with_suffix("")
 
     def written(self) -> list[Path]:
-        """The files that are there already."""
+        """Its files that exist already."""
         parts = sorted(self.folder.glob("*.png")) if self.in_parts else []
         return [path for path in (self.target, *parts) if path.is_file()]
 
 
 @dataclass(frozen=True)
 class Maker:
-    """What makes something of files."""
+    """The model and settings that make results from files."""
 
     mark: Mark
     settings: dict[str, Any]
-    """All that decides, beside the model and the files, what is made."""
+    """All that decides results, beside the model and the files."""
 
     def digest(self, contents: list[bytes]) -> str:
-        """The same where the same would be made."""
+        """A digest that is equal if the result would be equal."""
         files = [sha256(content).hexdigest() for content in contents]
         return fingerprint_of({"model": self.mark.model, "files": files, **self.settings})[:MODEL_DIGITS]
 
 
 def require_there(places: list[str], option: str = "") -> None:
-    """Raise UserError where one of them is neither a file nor a folder."""
+    """Raise UserError if a place is neither a file nor a folder."""
     if missing := [place for place in places if not Path(place).exists()]:
         named = f"one with {option}" if option else "what is there"
         raise UserError("source-missing", f"{missing[0]!r} is neither a file nor a folder: name {named}")
 
 
 def jobs(inputs: list[str], out: Path, carrier: type[Carrier] | Carrier = Pictures, one: str = "picture") -> list[Job]:
-    """A job for each file of the inputs, `one` of which is called so.
+    """A job for each file of the inputs; `one` is the word for a file.
 
-    Raises UserError where there is none, or two would be written as one.
+    Raises UserError if there are none, or two have the same target.
     """
     found: dict[Path, Job] = {}
     for given in map(Path, inputs):
@@ -104,9 +104,9 @@ def _entries(given: Path, known_by: tuple[str, ...]) -> Iterator[Entry]:
 
 
 def waiting_of(found: list[Job], maker: Maker, out: str, one: str = "picture") -> list[Job]:
-    """Those that are still to be done.
+    """The jobs that are still to be done.
 
-    Raises UserError where files that are there were made of other contents, or in another way.
+    Raises UserError if existing files were made from other contents, or in another way.
     """
     if others := [job for job in found if _made_otherwise(job, maker)]:
         it = "it" if len(others) == 1 else "them"
@@ -119,15 +119,15 @@ def waiting_of(found: list[Job], maker: Maker, out: str, one: str = "picture") -
 
 
 def _made_otherwise(job: Job, maker: Maker) -> bool:
-    """Whether something that is there says what it was made of, and that is not this."""
+    """Whether an existing file has a digest of what it was made from, and it differs."""
     known = {made for path in job.written() if (made := made_in(path.read_bytes())) is not None}
-    with suppress(OSError):  # what cannot be read is told where it is to be translated
+    with suppress(OSError):  # an unreadable file is reported when it is translated
         return bool(known) and known != {maker.digest(job.contents())}
     return False
 
 
 def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str, one: str = "picture") -> None:
-    """How many were there already. Raises UserError, at the end of all work, where some could not be read."""
+    """Print how many existed already. Raises UserError, after all work, if some files could not be read."""
     if there := len(found) - len(waiting):
         were, them = ("it was", "it") if there == 1 else ("they were", "them")
         print(f"left {counted(there, one)} as {were}: remove {them} from {out} to make {them} again")

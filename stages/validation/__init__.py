@@ -1,1 +1,1 @@
-"""The parts of the gate: what is expected, how Great Expectations judges it, the page that shows it."""
+"""The parts of the gate: the expectations, how Great Expectations checks them, the page that shows them."""

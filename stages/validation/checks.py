@@ -17,12 +17,12 @@ NAMED_BY = {
     "domains": "part",
     "attributes": "attribute",
 }  # the column that names a row of a table
-ONE_ROW = {"totals", "drift"}  # tables of figures; the others have a row an image, a class, ...
+ONE_ROW = {"totals", "drift"}  # tables with one row; others have a row for each image, class, ...
 
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation: what must hold, of which table, and which class of Great Expectations judges it."""
+    """An expectation: what must hold, for which table, and which class of Great Expectations checks it."""
 
     name: str
     """What must hold, as a sentence."""
@@ -32,17 +32,17 @@ class Check:
     """A class in `great_expectations.expectations`."""
     arguments: dict[str, Any]
     limit: Any
-    """What is asked, as it is shown."""
+    """The limit as it is shown."""
     unit: str | None = None
     """`SHARE`, `EXCEPTIONS` (rows that break the rule), or None for a plain value."""
     severity: Severity = "critical"
-    """Critical: nothing goes on where it fails. Warning: it is shown."""
+    """Critical: the pipeline stops if it fails. Warning: it is only shown."""
     examples: list[str] | None = None
-    """Offenders; None: those that Great Expectations finds."""
+    """Examples of failures; None: those that Great Expectations finds."""
     paired: bool = False
-    """The examples are pairs: an image, and the one that it repeats."""
+    """Whether examples are pairs: an image, and the image that it repeats."""
     advice: str = ""
-    """How to go on where it fails, beside mending the data."""
+    """What to do if it fails, beside fixing the data."""
 
     @property
     def column(self) -> str | None:
@@ -60,7 +60,7 @@ def between(
     unit: str | None = None,
     severity: Severity = "critical",
 ) -> Check:
-    """Only values from `low` to `high`, both allowed and None where there is no limit, in the column."""
+    """The column has only values from `low` to `high`, inclusive; None is no limit."""
     ends = [end for end in (low, high) if end is not None]
     limit = ends[0] if len(set(ends)) == 1 else f"{low} to {high}"
     arguments = {"column": column, "min_value": low, "max_value": high}
@@ -68,7 +68,7 @@ def between(
 
 
 def within(name: str, table: str, column: str, allowed: list[Any]) -> Check:
-    """Only the allowed values in the column."""
+    """The column has only the allowed values."""
     arguments = {"column": column, "value_set": allowed}
     return Check(name, table, "ExpectColumnValuesToBeInSet", arguments, 0, EXCEPTIONS)
 
@@ -76,6 +76,6 @@ def within(name: str, table: str, column: str, allowed: list[Any]) -> Check:
 def mostly(
     name: str, table: str, expectation: str, arguments: dict[str, Any], *, share: float, severity: Severity
 ) -> Check:
-    """All but a `share` of the rows meet the expectation; `name` says what the others do."""
+    """All but a `share` of the rows meet the expectation; `name` describes the others."""
     passing = {**arguments, "mostly": round(1 - share, 12)}  # rounded: 1 - 0.07 is the 0.93 that 93 of 100 give
     return Check(f"At most {100 * share:g}% of the {name}", table, expectation, passing, share, SHARE, severity)

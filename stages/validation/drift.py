@@ -1,8 +1,8 @@
-"""How the data of this run differs from that of the release before: the population stability index.
+"""How the data of this run differs from that of the last release: the population stability index.
 
-What describes the data of a release is in `reports/validation.json` of it, and in its receipt. The receipt is read
-where it lies and is no dependency, as in the report: upload makes it, so in the graph it would be a cycle. So what is
-found here is told beside `validation.json` and never in it: training depends on that, and must not run again because
+A release's description of its data is in its `reports/validation.json`, and in its receipt. As in the report, the
+receipt is read without being a dependency: upload makes it, so it would be a cycle in the graph. So the drift is
+reported beside `validation.json` and never in it: training depends on that file, and must not run again because
 something was published.
 """
 
@@ -20,16 +20,16 @@ from stages.common.receipt import read_receipt
 from stages.validation.manifest import Manifest
 
 BINS = 10
-LEAST_SHARE = 1e-4  # of a bin that is empty on one side; its logarithm must be finite
+LEAST_SHARE = 1e-4  # for a bin that is empty on one side, so that its logarithm is finite
 DESCRIBED = {"brightness": "mean", "contrast": "std", "source_size": "source_pixels"}
-"""What is compared, and the column of the summary table."""
+"""What is compared, and its column in the summary table."""
 OF = " of "
-"""Between the name of a spread and that of the domain that it is of."""
+"""The text between the name of a spread and the name of its domain."""
 Shares = npt.NDArray[np.float64]
 
 
 class Spread(BaseModel):
-    """A column in bins of about as many images each: the edges between them, and the share of images in each."""
+    """A column in bins with about equally many images: the edges between bins, and the share of images in each."""
 
     model_config = ConfigDict(frozen=True)
     edges: list[Annotated[float, Field(allow_inf_nan=False)]]
@@ -37,7 +37,7 @@ class Spread(BaseModel):
 
 
 class Description(BaseModel):
-    """What is kept of the data of a release: small, and enough to see that other data differ."""
+    """A small description of a release's data, enough to see that other data differ."""
 
     model_config = ConfigDict(frozen=True)
     images: NonNegativeInt
@@ -45,15 +45,15 @@ class Description(BaseModel):
     spreads: dict[str, Spread]
     classes: dict[str, NonNegativeInt] | None
     domains: dict[str, NonNegativeInt] | None = None
-    """Spreads are then of each domain."""
+    """Numbers of images by domain; if given, spreads are by domain, too."""
     medium: str | None = None
     source: str | None = None
-    """The name of the source; like `medium`, None of a release by an earlier version."""
+    """The name of the source; like `medium`, None in a release of an earlier version."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The index of each thing described, against a release; without them `reason` says why there are none."""
+    """The index of each described column against a release; without any, `reason` is why."""
 
     release: str | None = None
     reason: str | None = None
@@ -61,7 +61,7 @@ class Drift:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row, a column for each thing that is compared."""
+        """A table of one row, with a column for each comparison."""
         return pd.DataFrame({name: [index] for name, index in (self.indices or {}).items()})
 
 
@@ -84,14 +84,14 @@ def describe(images: pd.DataFrame, manifest: Manifest) -> Description:
 
 
 def _by_domain(images: pd.DataFrame, domains: Iterable[str] | None) -> dict[str, pd.DataFrame]:
-    """The images of each domain, by what its name adds to that of a spread; all of them where there are none."""
+    """The images of each domain, by the suffix of its spreads' names; all images, by "", without domains."""
     if domains is None:
         return {"": images}
     return {f"{OF}{name}": images[images["domain"] == number] for number, name in enumerate(domains)}
 
 
 def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drift:
-    """The drift since the release whose receipt is in `root`; never an error."""
+    """The drift since the release whose receipt is in `root`; never raises."""
     receipt = read_receipt(root)
     if receipt is None:
         return Drift(reason="nothing was published from here yet")
@@ -107,7 +107,7 @@ def against_release(images: pd.DataFrame, here: Description, root: Path) -> Drif
 
 
 def _of_other_data(here: Description, before: Description) -> str | None:
-    """What the release before is of, where to compare these data with it would say nothing."""
+    """Which other data the last release has, if a comparison with it would mean nothing; else None."""
     if None not in (here.medium, before.medium) and here.medium != before.medium:
         return f"of another kind of data ({before.medium})"
     if None not in (here.source, before.source) and here.source != before.source:
@@ -137,10 +137,10 @@ def _indices(images: pd.DataFrame, here: Description, before: Description) -> di
 
 
 def stability_index(before: Shares, now: Shares, images_before: int, images_now: int) -> float:
-    """The population stability index of shares `[B]` against others, less what chance alone makes of it; at least 0.
+    """The population stability index of shares `[B]` against others, minus its mean by chance alone; at least 0.
 
-    Sum of (q - p) ln(q / p). Of two samples of one population its mean is (B - 1) (1/N + 1/M) (Yurdakul 2018,
-    "Statistical properties of population stability index"), which would be called drift where images are few.
+    The sum of (q - p) ln(q / p). For two samples of one population its mean is (B - 1) (1/N + 1/M) (Yurdakul 2018,
+    "Statistical properties of population stability index"), which would look like drift if images are few.
     """
     p, q = (np.maximum(shares, LEAST_SHARE) for shares in (before, now))
     by_chance = max(0, int(np.count_nonzero(before + now)) - 1) * (1 / max(1, images_before) + 1 / max(1, images_now))
@@ -152,7 +152,7 @@ def _spread(values: "pd.Series[Any]") -> Spread:
     if not len(known):
         return Spread(edges=[], shares=[0])
     deciles, times = np.unique(np.quantile(known, np.arange(1, BINS) / BINS), return_counts=True)
-    many = np.nextafter(deciles[times > 1], -np.inf)  # a value that many images have is a bin of its own
+    many = np.nextafter(deciles[times > 1], -np.inf)  # a value of many images has its own bin
     edges = np.sort(np.concatenate([deciles, many])).tolist()
     return Spread(edges=edges, shares=_shares(values, edges).tolist())
 

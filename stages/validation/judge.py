@@ -1,4 +1,4 @@
-"""Great Expectations, asked about each check; the only place that imports it (3 CPU seconds, 80 MB)."""
+"""Runs each check by Great Expectations; the only module that imports it (3 CPU seconds, 80 MB)."""
 
 import logging
 import math
@@ -16,7 +16,7 @@ from stages.validation.checks import EXAMPLES, EXCEPTIONS, NAMED_BY, ONE_ROW, SH
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one check; a row of `reports/validation.json`."""
+    """The result of a check; a row of `reports/validation.json`."""
 
     name: str
     expectation: str
@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def stops(self) -> bool:
-        """Nothing may go on."""
+        """Whether it stops the pipeline."""
         return not self.success and self.severity == "critical"
 
     @property
@@ -53,11 +53,11 @@ class Verdict:
 
 
 def judge(checks: list[Check], tables: Tables) -> list[Verdict]:
-    """One verdict a check, in order."""
+    """A verdict for each check, in order."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecations inside the library, of no use to who runs a stage
-        with put_off("altair", "scipy.stats"):  # charts and tests that nobody asks for: a third of the import
+        warnings.simplefilter("ignore")  # deprecations inside the library, of no use to users
+        with put_off("altair", "scipy.stats"):  # unused charts and tests, a third of the import
             from great_expectations import get_context
             from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -80,21 +80,21 @@ def version() -> str:
 
 
 def _results(batch: Any, checks: dict[int, Check]) -> dict[int, dict[str, Any]]:
-    """What Great Expectations says of the checks on one table, by their place in the whole list."""
+    """Great Expectations' results of the checks on one table, by their index in the whole list."""
     from great_expectations import ExpectationSuite, expectations
 
     asked = [
         getattr(expectations, c.expectation)(**c.arguments, severity=c.severity, meta={"index": i})
         for i, c in checks.items()
     ]
-    # Rows, and not an index list: that takes 20 s for a million offenders.
+    # Rows, and not a list of indices, which takes 20 s for a million failures.
     wanted = {"result_format": "BASIC", "include_unexpected_rows": True, "partial_unexpected_count": EXAMPLES}
     found = batch.validate(ExpectationSuite("asked", expectations=asked), result_format=wanted)
     return {result.expectation_config.meta["index"]: _judged(result) for result in found.results}
 
 
 def _judged(result: Any) -> dict[str, Any]:
-    """One result as a dict; a check that could not be evaluated is an error in the suite, never a pass."""
+    """A result as a dict; a check that could not be evaluated is an error in the suite, never a pass."""
     config = result.expectation_config
     if not result.result:
         raise RuntimeError(f"{config.type} was not evaluated: {result.exception_info}")
@@ -127,7 +127,7 @@ def _verdict(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Verdi
 
 
 def _observed(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Any:
-    """The share or the count of the offenders; else the value, or the span of the values, that was judged."""
+    """The share or the number of failures; else the checked value, or the range of checked values."""
     if "observed_value" in result:
         return result["observed_value"]
     if "column" in check.arguments and (check.unit is None or check.table in ONE_ROW):
@@ -140,7 +140,7 @@ def _observed(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Any:
 
 
 def span(column: "pd.Series[Any]") -> Any:
-    """The values of a column: one, or lowest to highest."""
+    """The values of a column: a single one, or lowest to highest."""
     low, high = column.min(), column.max()
     if pd.isna(low):
         return "nothing"

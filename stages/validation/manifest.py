@@ -1,4 +1,4 @@
-"""What the gate reads of `data/normalized/manifest.json`."""
+"""The part of `data/normalized/manifest.json` that the gate reads."""
 
 import math
 from typing import Annotated, Any
@@ -54,7 +54,7 @@ class Manifest(BaseModel):
 
     @property
     def no_looks(self) -> str | None:
-        """Why images have no looks to be compared, where they have none."""
+        """Why images have no looks to compare; None if they have."""
         if "looks" in self.medium.lacks:
             return self.medium.lacks["looks"]
         _, height, width = self.shape
@@ -65,16 +65,16 @@ class Manifest(BaseModel):
 
     @property
     def split_is_given(self) -> bool:
-        """The split came with the data."""
+        """Whether the split came with the data."""
         return self.split.get("kind") == "source"
 
     @property
     def torn_groups(self) -> int | None:
-        """How many groups are in both splits; None where images are of none."""
+        """How many groups are in both splits; None without groups."""
         found: int | None = self.split.get("torn_groups")
         return found
 
     @property
     def flat(self) -> bool:
-        """An image is one value, which is always one flat colour."""
+        """Whether an image has a single value, and so is always one flat color."""
         return math.prod(self.shape) == 1

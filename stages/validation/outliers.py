@@ -1,4 +1,4 @@
-"""Images unlike the rest in brightness or in the size that they came in: Tukey's fences."""
+"""Images unlike the rest in brightness or in original size: Tukey's fences."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 
 LEAST_BRIGHTNESS = 0.02
-"""Least interquartile range of the mean, of [-1,1]: where nearly all images are as bright, a hair is no outlier."""
+"""Least interquartile range of means in [-1,1]: if nearly all are equal, a tiny difference is no outlier."""
 LEAST_OCTAVES = 1.0
-"""And of the size: where nearly all have one size, half of it is no outlier."""
+"""Least interquartile range of sizes, in octaves: if nearly all have one size, half of it is no outlier."""
 
 
 def brightness_fence(images: pd.DataFrame, width: float) -> tuple[float, float]:
-    """The lowest and the highest mean of an image that is no outlier."""
+    """The lowest and the highest mean of images that are no outliers."""
     return _fence(images["mean"], width, LEAST_BRIGHTNESS)
 
 
 def size_fence(images: pd.DataFrame, width: float) -> tuple[float, float]:
-    """The fewest and the most pixels of a source that is no outlier; in octaves, as sizes are ratios."""
+    """The fewest and the most pixels of source images that are no outliers; in octaves, as sizes are ratios."""
     low, high = _fence(np.log2(images["source_pixels"].clip(lower=1)), width, LEAST_OCTAVES)
     return 2.0 ** max(low, -1.0), 2.0 ** min(high, 64.0)
 

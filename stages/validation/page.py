@@ -1,4 +1,4 @@
-"""The gate as one page: what was asked of the data, what was found, and what the data is. Needs no network."""
+"""The gate as one page: the checks of the data, their results, and a description of the data. It needs no network."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stages.validation.thumbnails import Thumbnail
 
 TEMPLATES = Path(__file__).with_name("templates")
 BINS = 40
-MANY = 40  # classes, beyond which only the largest and the smallest are drawn
+MANY = 40  # classes; of more only the largest and the smallest are drawn
 
 
 def page(
@@ -24,13 +24,13 @@ def page(
     found: Tables,
     manifest: Manifest,
 ) -> str:
-    """HTML; the same bytes for the same verdicts, pictures and tables."""
+    """The page as HTML; the same bytes for the same verdicts, pictures and tables."""
     images = found["images"]
     return (
         environment(TEMPLATES)
         .get_template("validation.html.j2")
         .render(
-            verdicts=sorted(verdicts, key=_weight),  # what stops first, then what warns, else as listed
+            verdicts=sorted(verdicts, key=_weight),  # failures that stop first, then warnings, else as listed
             failed=sum(verdict.stops for verdict in verdicts),
             warned=sum(verdict.warns for verdict in verdicts),
             not_checked=left_out,
@@ -50,7 +50,7 @@ def _weight(verdict: Verdict) -> int:
 
 
 def bars(classes: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row a class, with the width of its train and holdout bar in percent of the largest class."""
+    """A row for each class, with the widths of its train and holdout bars in percent of the largest class."""
     if len(classes) > MANY:
         ordered = classes.sort_values("images", ascending=False, kind="stable")
         classes = pd.concat([ordered.head(MANY // 2), ordered.tail(MANY // 2)])
@@ -62,6 +62,6 @@ def bars(classes: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def histogram(values: "pd.Series[float]", low: float, high: float) -> list[float]:
-    """Heights in [0,100] of `BINS` bars from `low` to `high`; what lies outside counts at the end, NaN not at all."""
+    """Heights in [0,100] of `BINS` bars from `low` to `high`; values outside count in the last bars, NaN not at all."""
     counts, _ = np.histogram(values.dropna().clip(low, high), BINS, (low, high))
     return [round(100 * int(n) / max(1, int(counts.max())), 2) for n in counts]

@@ -14,9 +14,9 @@ Places = npt.NDArray[np.int64]
 
 
 def read_pixels(normalized: Path, wanted: pd.DataFrame) -> Iterator[tuple[Places, FloatImages]]:
-    """The images `[M,C,H,W]` of the rows of `wanted` (columns split and key), with their places `[M]` there.
+    """The images `[M,C,H,W]` of the rows of `wanted` (columns split and key), with their row numbers `[M]`.
 
-    A row group at a time, which is what is in memory; a key that the shards lack is left out.
+    A row group at a time is read and in memory; keys that the shards lack are left out.
     """
     order = np.arange(len(wanted))
     for split in ("train", "holdout"):

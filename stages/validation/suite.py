@@ -1,6 +1,6 @@
-"""What must hold of normalized images before anything trains on them: the expectations, to read and to extend.
+"""The expectations of normalized images, which must hold before anything trains on them.
 
-Thresholds and severities are those of `validate` in params.yaml. Great Expectations judges (judge.py).
+Thresholds and severities are those of `validate` in params.yaml. Great Expectations checks them (judge.py).
 """
 
 from dataclasses import replace
@@ -17,8 +17,8 @@ from stages.validation.manifest import Manifest
 from stages.validation.outliers import brightness_fence, size_fence
 from stages.validation.twins import Twins, paired, repeated
 
-MIN_HOLDOUT = 2  # a covariance, on which the Frechet distance stands, needs two
-MIN_OF_DOMAIN = 4  # what a kernel distance needs, by which each domain is measured
+MIN_HOLDOUT = 2  # the Frechet distance needs a covariance, and that needs two
+MIN_OF_DOMAIN = 4  # each domain is measured by a kernel distance, which needs four
 NULL, NOT_NULL = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToNotBeNull"
 UNIQUE, BETWEEN = "ExpectColumnValuesToBeUnique", "ExpectColumnValuesToBeBetween"
 _APART = (
@@ -39,12 +39,12 @@ _RECURS = (
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
 _OF_LEVELS = {"brightness", "contrast"}
-"""What says nothing of samples whose numbers are not more or less of something."""
+"""Figures without a meaning for samples whose numbers are no levels."""
 ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"
 
 
 def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> list[Check]:
-    """Every expectation that the data alone decides, in the order in which a person reads them."""
+    """Every expectation that depends on the data alone, in reading order."""
     images, words = found["images"], manifest.medium.words
     asked = [
         *_values(manifest),
@@ -64,7 +64,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
 
 
 def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str, str]]:
-    """What was left out, by `name`, and the `reason`."""
+    """The checks that were left out, by `name`, with the `reason`."""
     left_out = []
     if manifest.no_looks is not None:
         what = "Near-duplicates and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
@@ -262,7 +262,7 @@ def _of_medium(medium: Medium) -> list[Check]:
 
 
 def drift_suite(drift: Drift, medium: Medium, limit: float, severity: Severity) -> list[Check]:
-    """What is compared with the release before, where there is one."""
+    """The comparisons with the last release, if there is one."""
     shown = "picture files" not in medium.lacks
     words = {
         "brightness": "Images are as bright" if shown else "The means of images are as high",

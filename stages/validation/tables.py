@@ -1,4 +1,4 @@
-"""The tables that are judged, made of the summary table and the manifest."""
+"""The tables that are checked, made from the summary table and the manifest."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,12 @@ _RARE = 0.05
 
 
 def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
-    """`images` is the summary table, with a number for its pixels and one for a near-duplicate, where it has one.
+    """The tables by name. `images` is the summary table, with the number of its pixels and of a near-duplicate, if any.
 
-    `holdout` has a row a held-out image; `totals` is one row with the images of each split, the share that is broken,
-    the share of [-1,1] that is reached, and how many groups are in both splits; with classes, `parts` has a row a class
-    and split, `classes` a row a class; with attributes, `attributes` has a row for each of them and split; with
-    domains, `domains` likewise.
+    `holdout` has a row for each image of the holdout. `totals` is one row: the images of each split, the share that is
+    broken, the covered share of [-1,1], and how many groups are in both splits. With classes, `parts` has a row for
+    each class and split, and `classes` a row for each class. `attributes` and `domains`, if there are any, have a row
+    for each of them and split.
     """
     in_split = stats["split"].value_counts()
     totals = pd.DataFrame({split: [int(in_split.get(split, 0))] for split in ("train", "holdout")})
@@ -41,7 +41,7 @@ def tables(stats: pd.DataFrame, manifest: Manifest, twins: Twins) -> Tables:
 
 
 def _attributes(stats: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The lowest and the highest value of each in each split, and how far they are apart."""
+    """The lowest and the highest value of each attribute in each split, and their difference."""
     rows = []
     for split, values in stats.groupby("split")["attributes"]:
         each = np.stack([np.asarray(row, np.float64) for row in values])
@@ -54,7 +54,7 @@ def _attributes(stats: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _reach(stats: pd.DataFrame) -> float:
-    """From the darkest value to the brightest, as a share of [-1,1]; one image in twenty at either end is left out."""
+    """The range from darkest to brightest as a share of [-1,1], without one image in twenty at each end."""
     ends = stats.loc[np.isfinite(stats["min"]) & np.isfinite(stats["max"]), ["min", "max"]]
     darkest, brightest = ends["min"].quantile(_RARE), ends["max"].quantile(1 - _RARE)
     return float(brightest - darkest) / 2
@@ -65,7 +65,7 @@ def _nullable(rows: Rows) -> "pd.Series[float]":
 
 
 def _parts(stats: pd.DataFrame, column: str, names: list[str], expected: dict[str, dict[str, int]]) -> pd.DataFrame:
-    """A row for each of these, which the column numbers, and split."""
+    """A row for each of these names, whose numbers are in `column`, and each split."""
     counted = stats.groupby([column, "split"]).size()
     rows = [
         (f"{name} ({split})", name, split, counted.get((number, split), 0), expected.get(split, {}).get(name, 0))

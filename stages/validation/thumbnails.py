@@ -15,7 +15,7 @@ from stages.validation.judge import Verdict
 from stages.validation.pixels import read_pixels
 
 LARGEST = 96
-"""Pixels a side of a thumbnail; of a larger image every so many are left out."""
+"""Pixels a side of a thumbnail; a larger image is subsampled."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Thumbnail:
 def thumbnails(
     verdicts: Iterable[Verdict], stats: pd.DataFrame, normalized: Path, medium: Medium
 ) -> dict[str, Thumbnail]:
-    """By key, those of the examples of what failed. Only their rows are read."""
+    """Thumbnails of the failed checks' examples, by key. Only their rows are read."""
     keys = {key for verdict in verdicts if not verdict.success for key in verdict.examples}
     wanted = stats.loc[stats["key"].isin(keys), ["key", "split"]].drop_duplicates("key")
     found = {}

@@ -1,4 +1,4 @@
-"""Images that stand in the data twice, the same or nearly: within a split, or in both (leakage)."""
+"""Images that are in the data twice, equal or nearly equal: in one split, or in both (leakage)."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,22 +19,22 @@ NONE = -1
 
 @dataclass(frozen=True)
 class Twins:
-    """By row of the summary table."""
+    """Equal and nearly equal images, by row of the summary table."""
 
     group: Rows
-    """`[N]`: images of one number have the same pixels."""
+    """`[N]`: images with the same number have equal pixels."""
     near: Rows
-    """`[N]`: another image that is nearly the same, or -1."""
+    """`[N]`: the row of a nearly equal image, or -1."""
     leaked: Rows
-    """`[N]`: of a held-out image, one to train on that is the same or nearly, or -1."""
+    """`[N]`: for an image of the holdout, the row of an equal or nearly equal training image, or -1."""
     complete: bool
-    """False where not all near-duplicates could be looked for."""
+    """False if there were too many candidates to compare."""
 
 
 def find_twins(stats: pd.DataFrame, normalized: Path, limits: Validate, by_looks: bool) -> Twins:
-    """The twins among the images of a summary table; `by_looks`: near-duplicates too, not only the same pixels.
+    """The twins among the images of a summary table; with `by_looks` also near-duplicates, not only equal pixels.
 
-    Two images of unlike domains are none: what is in both is learned in both.
+    Two images of different domains are no twins: an image in both is learned in both.
     """
     domains = stats["domain"] if "domain" in stats.columns else None
     group, _ = pd.factorize(stats["pixel_sha256"] + ("" if domains is None else domains.map(str)))
@@ -57,7 +57,7 @@ def find_twins(stats: pd.DataFrame, normalized: Path, limits: Validate, by_looks
 def _twins(group: Rows, firsts: Rows, split: npt.NDArray[Any], found: Near) -> Twins:
     partner, to_train = (np.full(len(firsts), NONE, np.int64) for _ in range(2))
     train = np.flatnonzero(split == "train")[::-1]
-    to_train[group[train]] = train  # of several, the first
+    to_train[group[train]] = train  # the first of several
     beside = np.full_like(to_train, NONE)
     for one, other in ((0, 1), (1, 0)):
         ours, theirs = found.pairs[::-1, one], found.pairs[::-1, other]
@@ -78,7 +78,7 @@ def repeated(stats: pd.DataFrame, twins: Twins) -> list[str]:
 
 
 def paired(stats: pd.DataFrame, other: Rows) -> list[str]:
-    """Keys of images that have another `[N]`, each followed by that one's; a pair once."""
+    """Keys of images with a twin in `other` `[N]`, each followed by the twin's key; each pair once."""
     shown: list[tuple[int, int]] = []
     for row in np.flatnonzero(other != NONE):
         pair = int(row), int(other[row])
