@@ -36,7 +36,7 @@ _WARM_UP = 0.15
 _WEIGHT_DECAY = 0.05
 _CHUNK = 512
 _BANDS, _HOP, _SHORT_HOP = 32, 128, 32
-"""Of spectrograms: with them an evaluator recognizes words as well as from the wave, in an eighth of the time
+"""Spectrograms' sizes: with these an evaluator recognizes words as well as from the wave, in an eighth of the time
 (docs/sounds.md). The short hop is for sounds that would have too few columns."""
 _COLUMNS = 16
 

@@ -22,7 +22,7 @@ from mintage.sampling import CHUNK, Rows, encode, generate, latents_at, samples
 TRIED = 2048
 """Latents to try for each image, without an encoder."""
 TRIED_FOR_EACH = TRIED // CHUNK
-"""Latents to try if each image has its own condition, so that other images cannot use them: in as many passes."""
+"""Latents to try, each in its own pass, if each image has its own condition, so that images cannot share them."""
 RATE = 0.1
 """Adam's learning rate at the beginning; it falls to 0 along half a cosine."""
 ROUNDS = 4

@@ -3,7 +3,7 @@
 from mintage.recipes import Recipe
 
 _WARM_STEPS, _WARM_TURNS, _WARM_EVERY = 100, 25, 500
-"""Of a warm-up: steps in a long turn, long turns at the start, and turns from each later one to the next."""
+"""A warm-up's steps in a long turn, its long turns at the start, and the turns from each later one to the next."""
 
 
 def steps_of_turn(recipe: Recipe, before: int) -> int:

@@ -21,7 +21,7 @@ from mintage.devices import CHANNELS_LAST
 from mintage.randomness import stream
 
 FEWEST_BLOCKS = 64
-"""Blocks, if there are as many, in each window: ten classes are then within a few percent of their shares."""
+"""Least blocks in a window, if there are enough: ten classes are then within a few percent of their shares."""
 
 
 @dataclass(frozen=True)

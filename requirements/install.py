@@ -26,15 +26,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = Path(sys.prefix).resolve()
-"""Itself, where `.venv` is a link to one that several checkouts share."""
+"""The environment itself, even if `.venv` is a link to one that several checkouts share."""
 PACKAGES = {"run": 215, "dev": 270, "docs": 235}
-"""About so many come with a group."""
+"""About how many packages come with a group."""
 SIZES = (
     "about 0.5 GB to fetch and 2 GB on the disk with torch for the CPU alone, 3 and 8 GB with CUDA "
     "(PIP_EXTRA_INDEX_URL names an index of CPU builds)"
 )
 COVERED = {"dev": ["dev", "run"], "docs": ["docs", "run"]}
-"""The groups that are there when one is."""
+"""The groups that a group includes."""
 COMMAND = """\
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ from mintage.__main__ import main
 
 raise SystemExit(main())
 """
-"""`.venv/bin/mintage`, but for its first line. It names no checkout: several may share the environment."""
+"""`.venv/bin/mintage` without its first line. It contains no path of a checkout: several may share the environment."""
 _LONGEST_FIRST_LINE = 127
 _BY_SH = b"""#!/bin/sh
 '''exec' "$(dirname "$(realpath "$0")")/python" "$0" "$@"
@@ -55,7 +55,7 @@ _BY_SH = b"""#!/bin/sh
 """The first lines of a script that starts the Python beside it: a command to sh, a string to Python."""
 _UNITS = {"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 _EVERY = 20.0
-"""Seconds between lines where nobody watches a terminal."""
+"""Seconds between lines if the output is no terminal."""
 
 
 def main() -> int:
@@ -70,8 +70,8 @@ def main() -> int:
         code = install(group)
         if code != 0:
             return code
-        mend_scripts(VENV / "bin", str(VENV), str(VENV))  # what pip wrote for a place that is more than letters to sh
-    with suppress(OSError):  # an environment that others share may be read only
+        mend_scripts(VENV / "bin", str(VENV), str(VENV))  # what pip wrote for a path that is special to sh
+    with suppress(OSError):  # a shared environment may be read-only
         write_command(VENV)
         if known != {"wanted": wanted, "place": str(VENV)}:
             for name in COVERED.get(group, [group]):
@@ -80,13 +80,13 @@ def main() -> int:
 
 
 def digest() -> str:
-    """Of this Python's version and all requirements, whatever the dates of their files."""
+    """A digest of this Python's version and all requirements; dates of files do not count."""
     content = [sys.version.encode(), *(path.read_bytes() for path in sorted(HERE.glob("*.txt")))]
     return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 
 def made_at(settings: Path) -> str:
-    """The place for which an environment was made, as Python notes it; empty where it does not."""
+    """The place for which an environment was made, as Python recorded it; empty if it did not."""
     try:
         made = re.search(r"(?m)^command = .* -m venv (/.*)$", settings.read_text())
     except (OSError, UnicodeDecodeError):
@@ -95,7 +95,7 @@ def made_at(settings: Path) -> str:
 
 
 def mend_scripts(folder: Path, old: str, new: str) -> None:
-    """Let scripts that name the environment's former place, in a first line or to be sourced, name the present one."""
+    """Replace the environment's former place by the new one, in scripts' first lines and in scripts to be sourced."""
     for path in folder.iterdir():
         if path.is_symlink() or not path.is_file():
             continue
@@ -108,7 +108,7 @@ def mend_scripts(folder: Path, old: str, new: str) -> None:
 
 
 def _sourced(script: bytes, old: str, new: str) -> bytes:
-    """Quoted for the shell, whether the former place was or not."""
+    """A script to be sourced with the new place, quoted for the shell, whether the former place was quoted or not."""
     forms = "|".join(re.escape(form) for form in (shlex.quote(old), f'"{old}"', old))
     return re.sub(os.fsencode(forms), lambda _: os.fsencode(shlex.quote(new)), script)
 
@@ -118,7 +118,7 @@ def _started(script: bytes, old: str, new: str) -> bytes:
 
 
 def write_command(venv: Path) -> None:
-    """Let the environment have the command `mintage`: what `python -m mintage` is in a checkout."""
+    """Write the environment's command `mintage`, which does what `python -m mintage` does in a checkout."""
     path, python = venv / "bin/mintage", os.fsencode(str(venv / "bin/python"))
     script = _startable(b"#!%s\n%s" % (python, COMMAND.encode()), os.fsencode(str(venv)))
     if not path.exists() or path.read_bytes() != script:
@@ -127,9 +127,9 @@ def write_command(venv: Path) -> None:
 
 
 def _startable(script: bytes, venv: bytes) -> bytes:
-    """A script of this environment with a first line that a kernel takes, which knows no spaces in it and no long ones.
+    """A script of this environment with a first line that kernels accept: without spaces, and not too long.
 
-    Else sh starts it, as pip has it too, but without a path, whose quotes and dollars would be more than letters to sh.
+    Else sh starts it, as with pip, but without a path, whose quotes and dollars would be special to sh.
     """
     first, _, rest = script.partition(b"\n")
     if first.startswith(b"#!" + venv + b"/bin/python"):
@@ -139,8 +139,8 @@ def _startable(script: bytes, venv: bytes) -> bytes:
 
 
 def install(group: str) -> int:
-    """Have pip do it; its exit code, with its last words where it failed."""
-    if importlib.util.find_spec("pip") is None:  # a setup that was ended too soon
+    """Install a group by pip; returns pip's exit code, and prints its last lines if it failed."""
+    if importlib.util.find_spec("pip") is None:  # an earlier setup was interrupted
         subprocess.run([sys.executable, "-m", "ensurepip", "--upgrade"], check=True, stdout=subprocess.DEVNULL)
     print(f"installing about {PACKAGES.get(group, 100)} packages into {VENV}: {SIZES}", flush=True)
     options = [
@@ -178,7 +178,7 @@ def install(group: str) -> int:
 
 
 class Progress:
-    """How far pip has come, by what it prints; while it installs it prints nothing, and the environment tells."""
+    """Pip's progress, from its output; while it installs, pip prints nothing, so it is read from the environment."""
 
     def __init__(self, venv: Path) -> None:
         self._venv = venv
@@ -187,7 +187,7 @@ class Progress:
         self._now = "asking the index"
 
     def read(self, line: str) -> None:
-        """Take in a line of pip's."""
+        """Take a line of pip's output."""
         words = line.split()
         size = re.search(r"\(([\d.]+) ([kMG]?B)\)", line)
         if line.startswith("Collecting "):
@@ -216,14 +216,14 @@ class Progress:
 
 
 class Display:
-    """One line that is drawn anew on a terminal; elsewhere a line now and then."""
+    """A line that is drawn anew on a terminal; elsewhere a new line from time to time."""
 
     def __init__(self) -> None:
         self._watched = sys.stdout.isatty()
         self._last = time.monotonic()
 
     def state(self, text: str) -> None:
-        """Show this now, or leave it out where the last line is fresh."""
+        """Show a text now, or leave it out if the last line is recent."""
         if self._watched:
             print(f"\r  {text[:100]:<100}", end="", flush=True)
         elif time.monotonic() - self._last >= _EVERY:
@@ -231,7 +231,7 @@ class Display:
             print(f"  {text}", flush=True)
 
     def end(self, text: str) -> None:
-        """The line is done; `text` stands in its place."""
+        """Replace the line by `text`, for good."""
         if self._watched:
             print(f"\r{'':<102}\r", end="")
         if text:
@@ -239,7 +239,7 @@ class Display:
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str | None]:
-    """Its lines as they come, and None each second in which none does."""
+    """A process's lines as they come, and None for each second without one."""
     assert process.stdout is not None
     lines: queue.Queue[str | None] = queue.Queue()
     output = process.stdout
@@ -262,7 +262,7 @@ def _lines(process: "subprocess.Popen[str]") -> Iterator[str | None]:
 
 
 def _read(stamp: Path) -> dict[str, str]:
-    """What the stamp says; nothing where it is missing, or by an earlier version."""
+    """The facts in the stamp; empty if it is missing, or of an earlier version."""
     try:
         found = json.loads(stamp.read_text())
     except (OSError, ValueError):

@@ -10,7 +10,7 @@ _ELEMENTS = 2**21
 _BLOCK = 2**14
 """Rows of the others that a search uses at once, so that it copies no more of them."""
 _GROUP = 64
-"""Columns of the table in a group, for whose minimum is looked first."""
+"""Columns of the table in a group; the minima of groups are computed first."""
 _NARROW = 16
 """Features up to which differences are computed directly: exact, while a matrix product rounds."""
 _FAR = 100.0

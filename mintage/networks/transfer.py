@@ -16,7 +16,7 @@ from mintage.networks import Network, dcgan
 from mintage.networks.parts import ImageShape
 
 FEATURES = 128
-"""As many as in the paper, for digits."""
+"""The number of features, as in the paper for digits."""
 
 
 class Extractor(nn.Module):

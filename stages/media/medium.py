@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 """(C, *S)."""
 Trait = Literal["picture files", "looks", "brightness", "spectrum", "truncation", "latent pictures"]
-"""What images have: files that are pictures, to be decoded and brought to their size as such; looks to compare, levels
-to check and to be shown small; numbers of which a larger one is more; frequencies; a curve of truncated noise; a
-picture of every operation on latents."""
+"""What images have: files that are pictures, decoded and resized as such; looks, to be compared, checked and shown as
+thumbnails; numbers that are levels; frequencies; a truncation curve; a picture of every operation on latents."""
 
 
 class UnusableError(Exception):

@@ -147,7 +147,7 @@ def _read(content: bytes, names: Sequence[str], pixels: bool = True) -> Any:
     try:
         with _quiet():
             return pydicom.dcmread(io.BytesIO(content), stop_before_pixels=not pixels, specific_tags=list(names))
-    except Exception as error:  # of any kind, on damaged bytes
+    except Exception as error:  # pydicom raises any kind on damaged bytes
         raise _unreadable(error) from None
 
 
@@ -172,7 +172,7 @@ def _needed(content: bytes) -> bytes:
             said.preamble, said.file_meta = bytes(128), pydicom.dataset.FileMetaDataset()
             said.file_meta.TransferSyntaxUID = syntax
             said.save_as(file, enforce_file_format=False)
-    except Exception:  # of any kind, on damaged bytes
+    except Exception:  # pydicom raises any kind on damaged bytes
         return b""
     return file.getvalue()
 
@@ -206,7 +206,7 @@ def _placed(content: bytes, most: int) -> _Placed:
             along = np.array(found["ImageOrientationPatient"], np.float64).reshape(2, 3)
     except UnusableError:
         raise
-    except Exception as error:  # of any kind, on damaged values
+    except Exception as error:  # pydicom raises any kind on damaged values
         raise _unreadable(error) from None
     is_frame = np.allclose(along @ along.T, np.eye(2), atol=0.01)
     if not (is_frame and spacing.shape == (2,) and corner.shape == (3,) and np.isfinite(corner).all()):

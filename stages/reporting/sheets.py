@@ -18,7 +18,7 @@ _TALL = 900  # pixels on the screen; a taller grid scrolls in its own box
 _SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen of an image: at most for small ones, and at least
 _PLOT_READ = 300  # pixels on the screen; a smaller plot cannot be read
 _OF_A_CLASS = 5  # images beside a class's figures
-_COLUMNS = 10  # of the sample grid
+_COLUMNS = 10  # columns of the sample grid
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def frames(content: bytes, max_pixels: int) -> Iterator[bytes]:
                 yield encode_png(np.moveaxis(levels, -1, 0))
                 count += 1
             whole = count >= film.streams.video[0].frames  # as its header says, or 0
-        except Exception:  # what FFmpeg says of damaged bytes
+        except Exception:  # an error of FFmpeg on damaged bytes
             whole = False
         if not whole:
             yield b""
