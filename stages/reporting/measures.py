@@ -35,17 +35,13 @@ def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
 
 
 def of_real(metric: Metric, row: Measures) -> str:
-    """A row's floor, with the interval of its random variation if that is known: 0.0638 (0.022 to 0.139)."""
-    floor, between = text(metric, row.value(metric.floor)), [row.value(column) for column in metric.interval]
-    return (
-        f"{floor} ({' to '.join(text(metric, end) for end in between)})" if between and None not in between else floor
-    )
+    """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
+    return metric.of_real({column: row.value(column) for column in (metric.floor, *metric.interval)})
 
 
 def with_error(metric: Metric, name: str, row: Measures) -> str:
-    """A value of a row, with its standard error if it has one."""
-    value, error = row.value(name), row.value(metric.error)
-    return text(metric, value) + ("" if error is None or value is None else f" ± {number(error, 2)}")
+    """A value of a row, with its standard error where it has one."""
+    return metric.with_error(row.value(name), row.value(metric.error))
 
 
 def shown_metrics(selection: Selection) -> dict[str, Metric]:
@@ -131,8 +127,8 @@ def cost_of_the_last(selection: Selection) -> str:
 
 
 def compared(metric: Metric, here: float, there: float) -> str:
-    """`there` compared with `here`: 10.0 points worse · 34% better · 12.0 times as high · the same."""
-    if there == here:
+    """How `there` stands to `here`: 10.0 points worse · 34% better · 12.0 times as high · the same · as good."""
+    if metric.text(there) == metric.text(here):
         return "the same"
     better = "better" if (there > here) == (metric.direction == "max") else "worse"
     if metric.format == "share":

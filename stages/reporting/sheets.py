@@ -18,7 +18,7 @@ _TALL = 900  # pixels on the screen; a taller grid scrolls in its own box
 _SEEN_WELL, _JUST_SEEN = 64, 24  # pixels on the screen of an image: at most for small ones, and at least
 _PLOT_READ = 300  # pixels on the screen; a smaller plot cannot be read
 _OF_A_CLASS = 5  # images beside a class's figures
-_COLUMNS = 10  # columns of the sample grid
+_COLUMNS = 10  # of the sample grid
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def sheet(picture: Picture, cell: tuple[int, int], names: list[str] | None = Non
 
 
 def lighter(picture: Picture) -> Picture:
-    """The picture, made smaller if it is wider than the page can show."""
+    """The picture with its mark, made smaller where it is wider than the page could show."""
     if picture.width <= _WIDEST:
         return picture
     with Image.open(io.BytesIO(picture.png)) as whole:
@@ -72,8 +72,12 @@ def lighter(picture: Picture) -> Picture:
 
 
 def sheet_of(inputs: Inputs, picture: Picture, names: list[str] | None = None) -> Sheet:
-    """A grid of images, or an unchanged plot."""
-    if inputs.manifest.medium.plots:
+    return sheet_by(inputs.manifest.medium, inputs.manifest.shape, picture, names)
+
+
+def sheet_by(medium: Medium, shape: tuple[int, ...], picture: Picture, names: list[str] | None = None) -> Sheet:
+    """A grid of images of this shape, or a plot as it is."""
+    if medium.plots:
         return Sheet(picture, picture.width, min(picture.width, _PLOT_READ), None)
     return sheet(picture, medium.cell(shape), names)
 

@@ -5,21 +5,6 @@ from mintage.metrics import number
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Significant digits: 1,234 · 137 · 14.0 · 0.520 · 0.00031 · 2.1×10⁻⁶; whole numbers whole; None as a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    if 0 < size < 1e-4:
-        mantissa, _, power = f"{size:.1e}".partition("e")
-        text = f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
-    elif size >= 100 or float(size).is_integer():
-        text = f"{size:,.0f}"
-    else:
-        text = f"{size:#.{digits if size >= 1e-3 else 2}g}".rstrip(".")
-    return f"−{text}" if value < 0 else text
-
-
 def tick(value: float) -> str:
     """A number beside an axis, without trailing zeros: 0.5, not 0.500."""
     text = number(value)

@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def write_files(root: Path, folder: Path) -> str:
-    """Write each sample of `root` into a folder, named by its index; returns a sentence for the user.
+    """Write each sample of `root` into a folder, called by its index and, of a class, by that; what to say of it.
 
     Files of the same names are written anew. Raises UserError if the folder cannot be written to, or there are no
     samples.
@@ -65,8 +65,8 @@ def _mark_of_rows(metadata: Mapping[bytes, bytes]) -> Mark:
     return Mark(*(None if text is None else text.decode() for text in (model, family, release)))
 
 
-def _write(folder: Path, image: dict[str, bytes | str], medium: Medium, mark: Mark) -> str | None:
-    """Write a sample; returns the file's name, or None if the sample is empty."""
+def _write(folder: Path, image: dict[str, bytes | str], of_class: str, medium: Medium, mark: Mark) -> str | None:
+    """The file's name; None where there is nothing in it."""
     name, content = Path(str(image["path"])), image["bytes"]
     assert isinstance(content, bytes)
     comment = "; ".join(f"{keyword}: {text}" for keyword, text in mark.texts().items())
