@@ -139,6 +139,19 @@ def test_the_selected_generator_loads_in_the_documented_lines(project: Path) -> 
     run(project / "models/onnx", sys.executable, "-c", of_onnx + seen)
 
 
+def test_the_page_on_measuring_shows_all_that_the_summary_of_a_run_tells(project: Path) -> None:
+    example = (ROOT / "docs/measuring.md").read_text().split("```text\n")[1].split("```")[0]
+    of_short_runs = {"Left out,"}
+    assert beginnings(run(project, "python", "-m", "stages.summary")) - of_short_runs <= beginnings(example)
+
+
+def beginnings(summary: str) -> set[str]:
+    """Of each paragraph but the verdict the first two words, of each row of a table its label."""
+    _, *parts = summary.strip().split("\n\n")
+    rows = {line.strip().split("  ")[0] for part in parts for line in part.splitlines() if line.startswith("  ")}
+    return rows | {" ".join(part.split()[:2]) for part in parts if not part.startswith("  ")}
+
+
 def test_hugging_face_s_datasets_opens_the_samples_as_they_are(project: Path, tmp_path: Path) -> None:
     code = (
         "import datasets\n"
