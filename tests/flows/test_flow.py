@@ -156,9 +156,10 @@ def test_what_can_be_known_to_be_wrong_is_refused_before_anything_starts(
 
 
 def test_a_full_disk_is_a_failed_state_that_says_so(tmp_path: Path) -> None:
-    # The kernel refuses to write past a limit as it does on a full disk; the stage is a real one.
+    # The kernel refuses to write past a limit as it does on a full disk; the stage is a real one. Without -B Python
+    # would keep its compiled modules as far as there was room, and no later process could import them.
     stages = chain("first")
-    stages["first"]["cmd"] = f"ulimit -f 1; PYTHONPATH={ROOT} python -m stages.ingest"
+    stages["first"]["cmd"] = f"ulimit -f 1; PYTHONPATH={ROOT} python -B -m stages.ingest"
     state = play(make_workspace(tmp_path / "toy", stages))
     assert state.is_failed()
     assert re.search(r"first: no room to write .*: free some space and run again", str(state.message))

@@ -70,6 +70,7 @@ def _stage(
 
         keeping.EVERY = every
     if largest_file is not None:
+        sys.dont_write_bytecode = True  # else a part of a compiled module may stay
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     if halts_behind is not None:
         _halt_behind(halts_behind)

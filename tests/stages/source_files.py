@@ -106,9 +106,12 @@ def write_tree(root: Path, classes: dict[str, int], size: int = 8) -> Path:
 def run_stage_in(
     folder: Path, stage: str, changes: dict[str, Any], limit: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m stages.STAGE` in `folder`, as a person runs it; `limit` is a shell command before it."""
+    """`python -m stages.STAGE` in `folder`, as a person runs it; `limit` is a shell command before it.
+
+    A process that is limited keeps no compiled modules: a part of one would stop all that import it later.
+    """
     write_params(folder, changes)
-    command = f"{limit} exec {sys.executable} -m stages.{stage}"
+    command = f"{limit} exec {sys.executable} {'-B' if limit else ''} -m stages.{stage}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False

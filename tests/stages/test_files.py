@@ -151,7 +151,8 @@ def test_a_process_killed_while_it_clears_the_old_folder_away_leaves_the_new_one
 
 
 FULL_DISK = """
-import resource
+import resource, sys
+sys.dont_write_bytecode = True  # else a part of a compiled module may stay
 from stages.common.errors import run_stage
 from stages.common.files import replacing, replacing_directory, write_bytes
 from tests.refusals import refused
