@@ -1,7 +1,7 @@
 """The cross product of all axes, and rows of it that hold every few values together at least once."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations, product
@@ -15,7 +15,7 @@ from mintage.families import complete as in_full
 from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
 from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
-from mintage.rules import RULES, Setting
+from mintage.rules import RULES, Rule, Setting
 from tests.mintage.helpers import changed, copies, first_for, play, step, tiny_trainer
 
 Row = dict[str, Any]
@@ -156,13 +156,13 @@ def _data(shape: tuple[int, ...], words: tuple[str, ...] | None) -> Signature:
 
 def reasons(row: Row) -> list[str]:
     """Of every rule that refuses the row; none where it trains."""
-    return list(_reasons(tuple(row.items())))
+    return [reason for _, reason in refusing(row)]
 
 
-@cache
-def _reasons(row: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
-    checked = setting(dict(row))
-    return tuple(reason for applies, reason in RULES if applies(checked))
+def refusing(row: Row, rules: Sequence[Rule] = RULES) -> list[Rule]:
+    """Those of the rules that refuse the row."""
+    checked = setting(row)
+    return [rule for rule in rules if rule[0](checked)]
 
 
 def trains(row: Row) -> None:
@@ -235,22 +235,25 @@ def draw_row(fixed: Row, chance: random.Random) -> Row:
 
 def always_refused(fixed: Row, chance: random.Random) -> bool:
     """Whether one rule refuses all of many rows with the fixed values: then few tries are enough to believe it."""
-    common = set(reasons(draw_row(fixed, chance)))
+    common = refusing(draw_row(fixed, chance))
     for _ in range(_DRAWS):
         if not common:
             return False
-        common &= set(reasons(draw_row(fixed, chance)))
+        common = refusing(draw_row(fixed, chance), common)
     return True
 
 
 def mend(row: Row, free: list[str], chance: random.Random) -> tuple[Row, list[str]]:
-    """Change one free axis after the other as long as fewer rules refuse the row."""
-    why, better = reasons(row), True
+    """Change one free axis after the other as long as fewer rules refuse the row.
+
+    Whether those that refuse it still do is seen quickly, and most changes need no further look.
+    """
+    why, better = refusing(row), True
     while why and better:
         better = False
         for axis in chance.sample(free, len(free)):
             for value in AXES[axis]:
                 changed = row | {axis: value}
-                if len(others := reasons(changed)) < len(why):
+                if len(refusing(changed, why)) < len(why) and len(others := refusing(changed)) < len(why):
                     row, why, better = changed, others, True
-    return row, why
+    return row, [reason for _, reason in why]
