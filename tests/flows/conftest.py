@@ -1,4 +1,7 @@
-"""One Prefect server for all tests of flows: a real one, in a process of its own, on an empty database."""
+"""A Prefect server for the tests of flows: a real one, in a process of its own, on an empty database.
+
+Each module has its own: one that nobody asks takes a second of a core each minute, for as long as tests run.
+"""
 
 import shutil
 import sqlite3
@@ -14,7 +17,7 @@ from flows.server import own_server
 from tests.shared import of_all_workers, one_at_a_time
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The url of its API; flows that run in the test's own process report to it too.
 
