@@ -93,7 +93,7 @@ def test_samples_are_marked_wavs_of_the_class_that_was_asked_for(finished: Path,
     assert len(info_of(content)["IMDL"]) == 20
     code, printed = try_stage_in(finished, "sampling.files", str(tmp_path / "wavs"))
     assert (code, "24 sounds as files" in printed) == (0, True)
-    assert (tmp_path / "wavs/000000.wav").read_bytes() == content
+    assert (tmp_path / f"wavs/000000-{next(iter(TONES))}.wav").read_bytes() == content
 
 
 def test_parquet_opens_as_audio_with_the_names_of_classes(finished: Path) -> None:
