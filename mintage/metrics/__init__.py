@@ -57,7 +57,7 @@ class Metric:
         return self.text(value) + ("" if value is None or error is None else f" ± {number(error, 2)}")
 
     def of_real(self, row: dict[str, Any]) -> str:
-        """A row's floor as people read it, with its interval if it has one: 0.0638 (0.022 to 0.139)."""
+        """A row's floor as people read it, with its interval if it has one: 0.0638 (0.0220 to 0.139)."""
         floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
         return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
 

@@ -35,7 +35,7 @@ def looked_at(metric: Metric, row: Measures, selection: Selection) -> int:
 
 
 def of_real(metric: Metric, row: Measures) -> str:
-    """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.022 to 0.139)."""
+    """A row's floor, with the interval in which it varies by chance where that is known: 0.0638 (0.0220 to 0.139)."""
     return metric.of_real({column: row.value(column) for column in (metric.floor, *metric.interval)})
 
 

@@ -155,7 +155,7 @@ def test_the_terminal_the_card_and_the_report_tell_of_each_direction(finished: P
     assert "Source, translation, back again" in page
     assert "back to bright" in page
     assert "480 to train on, 120 held out" in page
-    assert 'to="faint")' in (finished / "models/selected/README.md").read_text()
+    assert "to='faint')" in (finished / "models/selected/README.md").read_text()
 
 
 def test_pictures_of_the_training_are_drawn_as_the_samples_are(finished: Path) -> None:

@@ -36,7 +36,7 @@ OTHER_MEANINGS = {
     "stages/selection/metrics.py": "the truth's|their truths|a truth may be|its truth|own truth",  # likewise
     "stages/selection/figures.py": "a truth beside it",
     "stages/selection/quality.py": "with the truths",
-    "stages/reporting/measures.py": "^ points $",  # of percent
+    "stages/reporting/measures.py": "^(0.0)? points ?$",  # of percent
     "stages/reporting/charts.py": "offset points",  # a unit of matplotlib
     "stages/releases/__main__.py": "(?i)point(s|) (a channel|to)",
     "stages/releases/catalogue.py": "points? (to|it)",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import mintage
 from mintage.evaluator import features_of
+from mintage.metrics import number
 from mintage.metrics.pairs import psnr
 from mintage.model import Model
 from mintage.players import Generator
@@ -119,7 +120,7 @@ def test_every_checkpoint_is_measured_and_the_one_whose_encoder_keeps_most_is_ch
 def test_card_and_table_of_figures_tell_it(selection: dict[str, Any], run: Path) -> None:
     card = (run / "models/selected/README.md").read_text()
     assert selection["reconstruction"]["sentence"] in card
-    assert f"| Reconstruction PSNR | {selection['reconstruction_psnr']:.4g} | 100 |" in card
+    assert f"| Reconstruction PSNR | {number(selection['reconstruction_psnr'])} | 100 |" in card
 
 
 def test_an_image_comes_back_in_the_same_bits_whatever_it_is_encoded_with(model: Model, run: Path) -> None:
