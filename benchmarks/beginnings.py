@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 import mintage
-from mintage.in_place import pair_figures
+from mintage.paired_figures import pair_figures
 from mintage.sources import untouched
 from stages.common.errors import run_stage
 from stages.common.params import Normalize, load_params

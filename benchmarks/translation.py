@@ -20,11 +20,11 @@ import torch
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
-from mintage.in_place import pair_figures
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import retrieval
 from mintage.model import Model
+from mintage.paired_figures import pair_figures
 from mintage.sampling import asked_rows
 from mintage.sources import untouched
 from mintage.training import make_trainer

@@ -10,17 +10,17 @@ from mintage.data import RealImages
 from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, thread_count
 from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
-from mintage.in_place import figures_again, translation_figures
 from mintage.metrics.classifier_score import SPLITS
 from mintage.metrics.kernel import FEWEST_ROWS
 from mintage.metrics.pairs import absolute_error, luminance_correlation
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
+from mintage.observation import Observation, condition_of, figures_beside, rounded
+from mintage.paired_figures import figures_of_reconstructions, translation_figures
 from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import asked_labels, asked_rows, rows_with, samples
-from mintage.seen import Seen, condition_of, figures_beside, rounded
 from mintage.sources import untouched, with_attributes
 from mintage.tokens import as_samples, as_tokens, end_of
 
@@ -153,14 +153,14 @@ def measure(
 def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
     count, generator = min(len(holdout), len(train)), model.generator
     drawn = _floor(model, holdout, train, count, seed)
-    held = Seen.of(evaluator, holdout.image, condition_of(holdout))
+    held = Observation.of(evaluator, holdout.image, condition_of(holdout))
     shown = holdout.rows(asked_rows(len(holdout), count, seed))
     if generator.config.translates:
         return _compare_translations(model, held, shown, drawn, evaluator, seed=seed)
     conditions = _asked(model, holdout, count, seed)
 
     def figures(images: Tensor, asked: Tensor | None) -> dict[str, float]:
-        beside = figures_beside(held, Seen.of(evaluator, images, asked), seed)
+        beside = figures_beside(held, Observation.of(evaluator, images, asked), seed)
         return beside | _shape_figures(holdout.image[:count], images)
 
     made = figures(_generated(generator, count, seed, conditions), conditions)
@@ -169,13 +169,13 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
     first = figures(_generated(generator.drafting, count, seed, conditions), conditions) if stands else {}
     found = {name: Figure(value, real[name], first.get(name), _FIRST) for name, value in made.items()}
     if generator.encoder is not None:
-        again = figures_again(generator, evaluator, shown, drawn.image)
+        again = figures_of_reconstructions(generator, evaluator, shown, drawn.image)
         found |= {name: Figure(*figures, _BLIND) for name, figures in again.items()}
     return found
 
 
 def _compare_translations(
-    model: Model, held: Seen, asked: Dataset, drawn: Dataset, evaluator: Evaluator, *, seed: int
+    model: Model, held: Observation, asked: Dataset, drawn: Dataset, evaluator: Evaluator, *, seed: int
 ) -> dict[str, Figure]:
     assert asked.source is not None
     made, same, real = (
@@ -186,7 +186,7 @@ def _compare_translations(
             asked.image,
         )
     )
-    real |= figures_beside(held, Seen.of(evaluator, drawn.image, condition_of(drawn)), seed)
+    real |= figures_beside(held, Observation.of(evaluator, drawn.image, condition_of(drawn)), seed)
     return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
 
 
@@ -197,11 +197,11 @@ def _compare_words(
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
     trained, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
-    features = Seen.of(evaluator, holdout.image, None)
+    features = Observation.of(evaluator, holdout.image, None)
 
     def figures(samples: Tensor) -> dict[str, float]:
         tokens = as_tokens(samples, len(words))
-        return figures_beside(features, Seen.of(evaluator, samples, None), seed) | {
+        return figures_beside(features, Observation.of(evaluator, samples, None), seed) | {
             "counted_surprise": counted_surprise(held, tokens, len(words), end),
             "bleu": bleu(tokens, held, end),
             "self_bleu": self_bleu(tokens, end),
@@ -230,12 +230,12 @@ def _compare_domains(
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (trained, wanted, asked))), schooling.seed
     evaluator = _trained_evaluator(trained, schooling)
-    held = Seen.of(evaluator, wanted.image, condition_of(wanted))
+    held = Observation.of(evaluator, wanted.image, condition_of(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
     drawn = _floor(model, asked, trained, count, seed)
 
     def figures(images: Tensor, of: Dataset) -> dict[str, float]:
-        return figures_beside(held, Seen.of(evaluator, images, condition_of(of)), seed)
+        return figures_beside(held, Observation.of(evaluator, images, condition_of(of)), seed)
 
     made = rounded(model.translate(asked.image, seed, to=to))
     back = model.translate(made, seed, to=other)
@@ -268,10 +268,10 @@ def _compare_coupled(
     if evaluator.config.classifies:
         judge = _trained_evaluator(train.of_domain(other), schooling)
         named = classify(judge, features_of(judge, rounded(model.sample(count, seed, label=other))))
-    held = Seen.of(evaluator, wanted.image, condition_of(wanted))
+    held = Observation.of(evaluator, wanted.image, condition_of(wanted))
     drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
-        figures_beside(held, Seen.of(evaluator, images, classes), seed)
+        figures_beside(held, Observation.of(evaluator, images, classes), seed)
         for images, classes in (
             (rounded(model.sample(count, seed, label=to)), named),
             (drawn.image, condition_of(drawn)),

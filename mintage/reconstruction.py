@@ -1,4 +1,4 @@
-"""Does what is encoded come back? How images are, encoded and made again, and what is the same for all of them."""
+"""How well a model with an encoder reconstructs images, and the baselines that every image shares."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ from mintage.metrics.pairs import retrieval
 from mintage.model_config import ModelConfig
 
 
-def told(config: ModelConfig, labels: Tensor | None, attributes: Tensor | None) -> Tensor | None:
-    """What a generator of noise is told to make images again: their attributes `[N,K]`, their labels `[N]`, or nothing.
+def decoding_condition(config: ModelConfig, labels: Tensor | None, attributes: Tensor | None) -> Tensor | None:
+    """The condition to decode images with: their attributes `[N,K]`, their labels `[N]`, or None.
 
-    It is told the same beside the mean of their latents, so that only what the encoder says makes a difference.
+    The mean latent is decoded with the same condition, so only what the encoder says makes a difference.
     """
     return attributes if config.attributes else labels if config.conditional else None
 
@@ -26,9 +26,9 @@ def mean_of(batches: Iterable[Tensor]) -> Tensor:
 
 
 def reconstruction_figures(decibels: Tensor, features: Tensor, shown: Tensor) -> dict[str, float]:
-    """Of images in the place of others: the mean of their PSNR `[N]`, and the share nearest to their own in features.
+    """The mean of PSNRs `[N]`, and the share of reconstructions whose nearest image in features is their own.
 
-    `features` `[N,F]` are theirs, `shown` `[N,F]` those of the others. The larger each, the better.
+    `features` `[N,F]` are of the reconstructions, `shown` `[N,F]` of the images. Higher is better for both.
     """
     return {
         "reconstruction_psnr": decibels.double().mean().item(),

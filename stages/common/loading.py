@@ -4,9 +4,9 @@ from typing import Any
 
 
 def loading(config: dict[str, Any], address: str, between: str = " ") -> str:
-    """Of the model of a config.json; `between` stands between its words, where it writes some.
+    """The lines for a model with this config.json; `between` separates words, if it writes text.
 
-    They run as they are: zeros stand for what users bring.
+    They run as they are: zeros stand for the user's own images.
     """
     used = _uses(config, between)
     imported = ["import mintage", *(["import torch"] if any("torch." in line for line in used) else [])]
@@ -42,15 +42,15 @@ def _uses(config: dict[str, Any], between: str) -> list[str]:
 
 
 def _asked(config: dict[str, Any]) -> str:
-    """What the model is told beside noise or a source: the first of what it knows."""
+    """The condition as an argument: the first attribute, domain or class that the model knows."""
     attributes, classes, domains = (config.get(name) or () for name in ("attributes", "classes", "domains"))
     if attributes:
         name, _, word = attributes[0].partition("=")
         return f", attributes={{{name!r}: {word or True!r}}}"
     if domains:
         return f", to={domains[-1]!r}"
-    told = not config.get("source_shape") and config.get("generator_conditioning", "none") != "none"
-    return f", label={classes[0]!r}" if classes and told else ""
+    labeled = not config.get("source_shape") and config.get("generator_conditioning", "none") != "none"
+    return f", label={classes[0]!r}" if classes and labeled else ""
 
 
 def _brought(name: str, shape: Any) -> str:

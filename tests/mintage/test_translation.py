@@ -12,7 +12,6 @@ import mintage
 from mintage.damage import Damage
 from mintage.dataset import Dataset, Signature
 from mintage.families import resolve
-from mintage.in_place import pair_figures
 from mintage.layers import Layers
 from mintage.metrics.pairs import (
     absolute_error,
@@ -25,6 +24,7 @@ from mintage.metrics.pairs import (
 )
 from mintage.networks.patches import Discriminator, halvings
 from mintage.networks.unet import Generator
+from mintage.paired_figures import pair_figures
 from mintage.rules import refusal
 from mintage.streaming import Blocks, StreamedImages, open_images
 from tests.mintage.helpers import CPU, step, tiny_trainer

@@ -1,4 +1,4 @@
-"""What is measured of a set of images: their features and classes, and figures of them beside another set's."""
+"""What an evaluator says of a set of images, and the figures that compare two sets."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,18 @@ from mintage.waves import FULL
 
 
 @dataclass(frozen=True)
-class Seen:
-    """N images, looked at by an evaluator."""
+class Observation:
+    """What an evaluator says of N images."""
 
     features: Tensor
     """`[N,F]`."""
     probabilities: Tensor | None
-    """`[N,K]` of the classes, where it tells these."""
+    """`[N,K]` of the classes; None if it does not classify."""
     right: Tensor | None
     """`[N]` or `[N,G]`: whether the class, or each attribute, is as asked."""
 
     @classmethod
-    def of(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "Seen":
+    def of(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "Observation":
         features = features_of(evaluator, images)
         if evaluator.config.kind == "attributes":
             right = None if conditions is None else attributes_right(evaluator, features, conditions)
@@ -41,12 +41,12 @@ class Seen:
 
 
 def condition_of(data: Dataset) -> Tensor | None:
-    """By what it is judged whether an image is as asked."""
+    """Labels `[N]` or attributes `[N,K]`, by which an image is right or wrong; None if there are neither."""
     return data.label if data.attributes is None else data.attributes
 
 
-def figures_beside(real: Seen, other: Seen, seed: int) -> dict[str, float]:
-    """How near two sets of images are, and what is said of the other one alone."""
+def figures_beside(real: Observation, other: Observation, seed: int) -> dict[str, float]:
+    """Figures that compare the two sets, and those of `other` alone."""
     precision, recall = precision_recall(real.features, other.features)
     density, coverage = density_coverage(real.features, other.features)
     found = {
@@ -66,7 +66,7 @@ def figures_beside(real: Seen, other: Seen, seed: int) -> dict[str, float]:
 
 
 def rounded(images: Tensor) -> Tensor:
-    """To 8 bits, sounds to 16, as who gets files of them sees them."""
+    """Images rounded to 8 bits, sounds to 16, as they are in files."""
     if images.ndim == 3:
         return (images.clamp(-1, 1) * FULL).round() / FULL
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
