@@ -18,7 +18,7 @@ from stages.common.git import read_git
 from stages.common.sections import Section
 
 FOLDER = Path("provenance")
-_PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "great-expectations", "safetensors", "dvc", "boto3"]
+_PACKAGES = ["numpy", "torch", "pyarrow", "pillow", "scikit-learn", "great-expectations", "safetensors", "dvc", "boto3"]
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def git_state() -> dict[str, Any]:
 
 
 def _loaded() -> set[str]:
-    renamed = {"PIL": "pillow", "great_expectations": "great-expectations"}
+    renamed = {"PIL": "pillow", "sklearn": "scikit-learn", "great_expectations": "great-expectations"}
     return {renamed.get(name, name) for name in list(sys.modules) if "." not in name}
 
 
