@@ -16,7 +16,7 @@ from mintage.metrics.pairs import absolute_error, luminance_correlation
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
-from mintage.observation import Observation, condition_of, figures_beside, rounded
+from mintage.observation import Observation, condition_of, figures_beside, observe, rounded
 from mintage.paired_figures import figures_of_reconstructions, translation_figures
 from mintage.players import Generator
 from mintage.randomness import stream
@@ -153,14 +153,14 @@ def measure(
 def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
     count, generator = min(len(holdout), len(train)), model.generator
     drawn = _floor(model, holdout, train, count, seed)
-    held = Observation.of(evaluator, holdout.image, condition_of(holdout))
+    held = observe(evaluator, holdout.image, condition_of(holdout))
     shown = holdout.rows(asked_rows(len(holdout), count, seed))
     if generator.config.translates:
         return _compare_translations(model, held, shown, drawn, evaluator, seed=seed)
     conditions = _asked(model, holdout, count, seed)
 
     def figures(images: Tensor, asked: Tensor | None) -> dict[str, float]:
-        beside = figures_beside(held, Observation.of(evaluator, images, asked), seed)
+        beside = figures_beside(held, observe(evaluator, images, asked), seed)
         return beside | _shape_figures(holdout.image[:count], images)
 
     made = figures(_generated(generator, count, seed, conditions), conditions)
@@ -186,7 +186,7 @@ def _compare_translations(
             asked.image,
         )
     )
-    real |= figures_beside(held, Observation.of(evaluator, drawn.image, condition_of(drawn)), seed)
+    real |= figures_beside(held, observe(evaluator, drawn.image, condition_of(drawn)), seed)
     return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
 
 
@@ -197,11 +197,11 @@ def _compare_words(
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
     trained, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
-    features = Observation.of(evaluator, holdout.image, None)
+    features = observe(evaluator, holdout.image, None)
 
     def figures(samples: Tensor) -> dict[str, float]:
         tokens = as_tokens(samples, len(words))
-        return figures_beside(features, Observation.of(evaluator, samples, None), seed) | {
+        return figures_beside(features, observe(evaluator, samples, None), seed) | {
             "counted_surprise": counted_surprise(held, tokens, len(words), end),
             "bleu": bleu(tokens, held, end),
             "self_bleu": self_bleu(tokens, end),
@@ -230,12 +230,12 @@ def _compare_domains(
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (trained, wanted, asked))), schooling.seed
     evaluator = _trained_evaluator(trained, schooling)
-    held = Observation.of(evaluator, wanted.image, condition_of(wanted))
+    held = observe(evaluator, wanted.image, condition_of(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
     drawn = _floor(model, asked, trained, count, seed)
 
     def figures(images: Tensor, of: Dataset) -> dict[str, float]:
-        return figures_beside(held, Observation.of(evaluator, images, condition_of(of)), seed)
+        return figures_beside(held, observe(evaluator, images, condition_of(of)), seed)
 
     made = rounded(model.translate(asked.image, seed, to=to))
     back = model.translate(made, seed, to=other)
@@ -268,10 +268,10 @@ def _compare_coupled(
     if evaluator.config.classifies:
         judge = _trained_evaluator(train.of_domain(other), schooling)
         named = classify(judge, features_of(judge, rounded(model.sample(count, seed, label=other))))
-    held = Observation.of(evaluator, wanted.image, condition_of(wanted))
+    held = observe(evaluator, wanted.image, condition_of(wanted))
     drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
-        figures_beside(held, Observation.of(evaluator, images, classes), seed)
+        figures_beside(held, observe(evaluator, images, classes), seed)
         for images, classes in (
             (rounded(model.sample(count, seed, label=to)), named),
             (drawn.image, condition_of(drawn)),

@@ -26,18 +26,19 @@ class Observation:
     right: Tensor | None
     """`[N]` or `[N,G]`: whether the class, or each attribute, is as asked."""
 
-    @classmethod
-    def of(cls, evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> "Observation":
-        features = features_of(evaluator, images)
-        if evaluator.config.kind == "attributes":
-            right = None if conditions is None else attributes_right(evaluator, features, conditions)
-            return cls(features, None, right)
-        if not evaluator.config.classifies:
-            return cls(features, None, None)
-        with torch.inference_mode():
-            logits = evaluator.head(features.to(device_of(evaluator))).cpu()
-        right = None if conditions is None else classify(evaluator, features) == conditions
-        return cls(features, logits.double().softmax(1), right)
+
+def observe(evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> Observation:
+    """What the evaluator says of images `[N,C,*S]`; with labels `[N]` or attributes `[N,K]`, also which are right."""
+    features = features_of(evaluator, images)
+    if evaluator.config.kind == "attributes":
+        right = None if conditions is None else attributes_right(evaluator, features, conditions)
+        return Observation(features, None, right)
+    if not evaluator.config.classifies:
+        return Observation(features, None, None)
+    with torch.inference_mode():
+        logits = evaluator.head(features.to(device_of(evaluator))).cpu()
+    right = None if conditions is None else classify(evaluator, features) == conditions
+    return Observation(features, logits.double().softmax(1), right)
 
 
 def condition_of(data: Dataset) -> Tensor | None:

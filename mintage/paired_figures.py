@@ -5,7 +5,7 @@ from torch import Tensor
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, features_of
 from mintage.metrics.pairs import likeness, psnr, retrieval
-from mintage.observation import Observation, condition_of, figures_beside, rounded
+from mintage.observation import Observation, condition_of, figures_beside, observe, rounded
 from mintage.players import Generator
 from mintage.reconstruction import decoding_condition, mean_of, reconstruction_figures
 from mintage.sampling import encode, generate
@@ -17,7 +17,7 @@ def translation_figures(
 ) -> dict[str, float]:
     """Figures of translations `images` `[N,C,*S]` beside their truths, `asked.image`."""
     found = pair_figures(images, asked)
-    seen = Observation.of(evaluator, images, condition_of(asked))
+    seen = observe(evaluator, images, condition_of(asked))
     found["retrieval"] = retrieval(seen.features, features_of(evaluator, asked.image))
     return found | figures_beside(real, seen, seed)
 

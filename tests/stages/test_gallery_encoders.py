@@ -17,7 +17,7 @@ def gallery(tmp_path: Path) -> Gallery:
     return Gallery(tmp_path)
 
 
-def shown(gallery: Gallery, release: str) -> list[dict[str, str | None]]:
+def embedded_pictures(gallery: Gallery, release: str) -> list[dict[str, str | None]]:
     """The pictures of a page that come with it."""
     found = gallery.page_of(release).found
     return [given for tag, given in found if tag == "img" and (given.get("src") or "").startswith("data:")]
@@ -27,7 +27,7 @@ def shown(gallery: Gallery, release: str) -> list[dict[str, str | None]]:
 def test_the_sheet_stands_on_the_page_with_its_mark_words_and_names_of_rows(gallery: Gallery, side: int) -> None:
     release = gallery.publish(files=with_encoder(image_shape=[1, side, side]))
     assert gallery.build().left_out == []
-    page, (picture,) = gallery.page_of(release), shown(gallery, release)
+    page, (picture,) = gallery.page_of(release), embedded_pictures(gallery, release)
     assert TITLE in page.text
     assert "below each what comes back" in page.text
     assert all(name in page.text for name in ROWS)
@@ -46,7 +46,7 @@ def test_its_lines_encode_and_make_again_and_those_of_others_do_not(gallery: Gal
     assert "model.reconstruct(pictures)" in gallery.page_of(encoder).text
     assert "model.encode" not in gallery.page_of(other).text
     assert TITLE not in gallery.page_of(other).text
-    assert shown(gallery, other) == []
+    assert embedded_pictures(gallery, other) == []
 
 
 @pytest.mark.parametrize("shape", [[], [1, 0, 0], [1, 8], [1, -8, 8]])
@@ -54,7 +54,7 @@ def test_a_shape_that_no_picture_has_takes_the_sheet_alone_from_the_page(gallery
     made = with_encoder() | {"config.json": json.dumps({"image_shape": shape, "encodes": True}).encode()}
     release = gallery.publish(files=made)
     assert gallery.build().left_out == []
-    assert shown(gallery, release) == []
+    assert embedded_pictures(gallery, release) == []
 
 
 def test_hostile_words_of_a_sheet_are_text(gallery: Gallery) -> None:
