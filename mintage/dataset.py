@@ -218,7 +218,7 @@ _SIDES = {1: "T", 2: "H,W", 3: "D,H,W"}
 
 def images_in_range(given: Any, rank: int | None = None) -> Tensor:
     """Images `[N,C,*S]`, float32 in [-1,1], from a user's tensor or array; see `Dataset`. Raises ValueError."""
-    images = torch.as_tensor(given).detach()
+    images = tensor_of(given).detach()
     rank = (3 if images.ndim == 5 else 2) if rank is None else rank
     if rank not in _SIDES:
         raise ValueError(f"rank = {rank}: give 1 for sound, 2 for pictures or 3 for volumes")
@@ -241,6 +241,17 @@ def images_in_range(given: Any, rank: int | None = None) -> Tensor:
     if not (lowest >= -1 and highest <= 1):
         raise ValueError(f"images lie in [{lowest:g}, {highest:g}]: scale them to [-1,1]")
     return images.float()
+
+
+def tensor_of(given: Any) -> Tensor:
+    """A user's tensor or array, or a list of either, as a tensor; raises ValueError for anything else."""
+    if isinstance(given, Dataset):
+        raise ValueError("a Dataset is given: give its `image`, or its `source`")
+    several = isinstance(given, list | tuple) and len(given) > 0 and hasattr(given[0], "shape")
+    try:
+        return torch.stack([torch.as_tensor(one) for one in given]) if several else torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"a {type(given).__name__} is no tensor and no array of numbers ({error})") from None
 
 
 def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tuple[str, ...] | None, Tensor | None]:

@@ -26,8 +26,8 @@ from mintage.tokens import as_samples, as_tokens, end_of
 
 _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
-_FIRST, _BLIND = "first stage, enlarged", "mean latent or mean image"
-"""What baselines are of, beside the sources."""
+_SOURCES, _FIRST = "sources themselves", "first stage, enlarged"
+"""What baselines are of."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,21 @@ class Figure:
     value: float
     floor: float
     baseline: float | None = None
-    """What is reached without what the model adds: one no better does nothing. `measure` says which figures have it,"""
-    baseline_of: str = "sources themselves"
-    """and whose it is."""
+    """What is reached without what the model adds: one no better does nothing. `measure` says which figures have it."""
+    baseline_of: str | None = None
+    """What reaches the baseline, in words; None where there is no baseline."""
 
     def __str__(self) -> str:
         beside = "" if self.baseline is None else f", {self.baseline_of}: {self.baseline:.4g}"
         return f"{self.value:.4g} (real images: {self.floor:.4g}{beside})"
+
+
+class Figures(dict[str, Figure]):
+    """Figures by name; printed, each is on a line of its own."""
+
+    def __str__(self) -> str:
+        width = max(map(len, self))
+        return "\n".join(f"{name:{width}}  {figure}" for name, figure in self.items())
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def measure(
     to: str | None = None,
     device: str = "auto",
     threads: int | None = 1,
-) -> dict[str, Figure]:
+) -> Figures:
     """Compare a model's images with held-out ones, in the features of a classifier of the real images.
 
     As many images are generated as there are real ones for the floor, so that both have equal counts. Without two
@@ -150,7 +158,7 @@ def measure(
         return _compare(model, holdout, train, evaluator, seed)
 
 
-def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> dict[str, Figure]:
+def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> Figures:
     count, generator = min(len(holdout), len(train)), model.generator
     drawn = _floor(model, holdout, train, count, seed)
     held = observe(evaluator, holdout.image, condition_of(holdout))
@@ -167,16 +175,17 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
     real = figures(drawn.image, None if conditions is None else condition_of(drawn))
     stands = generator.first is not None
     first = figures(_generated(generator.drafting, count, seed, conditions), conditions) if stands else {}
-    found = {name: Figure(value, real[name], first.get(name), _FIRST) for name, value in made.items()}
+    of = _FIRST if stands else None
+    found = Figures({name: Figure(value, real[name], first.get(name), of) for name, value in made.items()})
     if generator.encoder is not None:
         again = figures_of_reconstructions(generator, evaluator, shown, drawn.image)
-        found |= {name: Figure(*figures, _BLIND) for name, figures in again.items()}
+        found |= {name: Figure(*figures) for name, figures in again.items()}
     return found
 
 
 def _compare_translations(
     model: Model, held: Observation, asked: Dataset, drawn: Dataset, evaluator: Evaluator, *, seed: int
-) -> dict[str, Figure]:
+) -> Figures:
     assert asked.source is not None
     made, same, real = (
         translation_figures(evaluator, held, asked, images, seed)
@@ -187,12 +196,10 @@ def _compare_translations(
         )
     )
     real |= figures_beside(held, observe(evaluator, drawn.image, condition_of(drawn)), seed)
-    return {name: Figure(value, real[name], same[name]) for name, value in made.items()}
+    return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in made.items()})
 
 
-def _compare_words(
-    model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int
-) -> dict[str, Figure]:
+def _compare_words(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> Figures:
     words, end = model.vocabulary or (), end_of(model.vocabulary or ())
     count = min(len(holdout), len(train))
     drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
@@ -210,7 +217,7 @@ def _compare_words(
     made = as_samples(model.write(count, seed), len(words)).reshape(-1, *model.shape)
     found, real = figures(made), figures(drawn.image)
     found["copies"], real["copies"] = (copies(as_tokens(made, len(words)), trained, end), copies(held, trained, end))
-    return {name: Figure(value, real[name]) for name, value in found.items()}
+    return Figures({name: Figure(value, real[name]) for name, value in found.items()})
 
 
 def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
@@ -218,9 +225,7 @@ def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
     return shape_figures(held, images) if images.ndim == 5 else {}
 
 
-def _compare_domains(
-    model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling
-) -> dict[str, Figure]:
+def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
     """One direction: held-out images of the other domain, translated, beside images of this one."""
     assert to is not None
     assert model.domains is not None
@@ -250,12 +255,10 @@ def _compare_domains(
         )
     kept = {"cycle_error": 0.0, "luminance_correlation": 1.0}
     real, same = figures(drawn.image, drawn) | kept, figures(asked.image, asked) | kept
-    return {name: Figure(value, real[name], same[name]) for name, value in found.items()}
+    return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in found.items()})
 
 
-def _compare_coupled(
-    model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling
-) -> dict[str, Figure]:
+def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
     """One domain: what is made of it, beside its images, and beside what is made of the other of the same latents."""
     assert to is not None
     assert model.domains is not None
@@ -277,7 +280,7 @@ def _compare_coupled(
             (drawn.image, condition_of(drawn)),
         )
     )
-    return {name: Figure(value, real[name]) for name, value in made.items()}
+    return Figures({name: Figure(value, real[name]) for name, value in made.items()})
 
 
 def _generated(generator: Generator, count: int, seed: int, asked: Tensor | None) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from mintage import release
 from mintage.checkpoint import write_whole
 from mintage.conditions import Attributes, Label, conditions_asked, is_one, labels_asked, sources_asked
-from mintage.dataset import Dataset, images_in_range
+from mintage.dataset import Dataset, images_in_range, tensor_of
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
@@ -210,7 +210,7 @@ class Model:
             >>> model.predict(videos[:2, :4], steps=3).shape
             torch.Size([2, 3, 1, 16, 16])
         """
-        known = torch.as_tensor(frames)
+        known = tensor_of(frames)
         if known.ndim != 5 or steps < 1:
             raise ValueError(f"frames are {list(known.shape)}, steps = {steps}: give [N,k,C,H,W], and 1 step or more")
         self._require("translate")
@@ -272,7 +272,7 @@ class Model:
             torch.Size([3, 1, 8, 8])
         """
         self._require("sample")
-        given = torch.as_tensor(latents).float()
+        given = tensor_of(latents).float()
         if given.shape[1:] != (self.latent_size,) or not len(given):
             raise ValueError(f"latents are {list(given.shape)}, and the model's are [N, {self.latent_size}]")
         return images_of(self.generator, given, conditions_asked(self.generator, label, attributes))

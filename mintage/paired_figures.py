@@ -31,8 +31,8 @@ def pair_figures(images: Tensor, asked: Dataset) -> dict[str, float]:
 
 def figures_of_reconstructions(
     generator: Generator, evaluator: Evaluator, shown: Dataset, train: Tensor
-) -> dict[str, tuple[float, float, float]]:
-    """By name the value of reconstructions, the floor (the images themselves), and the baseline.
+) -> dict[str, tuple[float, float, float, str]]:
+    """By name the value of reconstructions, the floor (the images themselves), the baseline, and what reaches it.
 
     The baseline is the better of two: the decoded mean of all latents, and the mean image of `train` `[M,C,*S]`.
     """
@@ -47,4 +47,5 @@ def figures_of_reconstructions(
             rounded(mean_of([train]).expand_as(shown.image)),
         )
     )
-    return {name: (value, themselves[name], max(latent[name], image[name])) for name, value in own.items()}
+    blind = {name: max((latent[name], "mean latent, decoded"), (image[name], "mean image")) for name in own}
+    return {name: (value, themselves[name], *blind[name]) for name, value in own.items()}

@@ -117,8 +117,13 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     model = loaded(address)
     source = model.generator.config.bare_source_shape
     if source is None:
-        does = f"makes {_many(address, model)} of noise" if model.vocabulary is None else "writes words"
-        raise UserError("model-does-not-translate", f"{address} {does}: name one that translates")
+        if model.vocabulary is not None:
+            raise UserError("model-does-not-translate", f"{address} writes words: name one that translates")
+        raise UserError(
+            "model-does-not-translate",
+            f"{address} makes {_many(address, model)} of noise: name one that translates, or find your pictures in "
+            "what it makes by `mintage project`",
+        )
     known = source[0] in (1, 3) or maps_in(source, model.shape) or has_mask(source, model.shape)
     if len(source) == _OF_PICTURES and not known:
         raise UserError(

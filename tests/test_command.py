@@ -68,6 +68,12 @@ def test_help_names_nothing_that_the_command_says_already(name: str, usage: str)
     assert "free" not in shown
 
 
+def test_help_shows_examples_of_the_command_that_was_typed() -> None:
+    shown = mintage("translate", "--help").stdout
+    assert "mintage translate --release models/denoiser" in shown
+    assert "python -m" not in shown
+
+
 @pytest.mark.tried("`mintage trian`", "error: there is no command 'trian': did you mean 'train'?")
 def test_an_unknown_command_is_told_the_nearest(read: Callable[[str], None]) -> None:
     done = mintage("trian")

@@ -33,10 +33,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser_of(module: str, text: str | None) -> argparse.ArgumentParser:
-    """The parser of `python -m module`, with the module's docstring `text` as its help."""
-    return Parser(
-        program(module), description=(text or "").strip(), formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The parser of `python -m module`, with the module's docstring `text` as its help.
+
+    The help names the command by which the user started it.
+    """
+    called = program(module)
+    text = (text or "").strip().replace(f"python -m {module}", called)
+    return Parser(called, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def _whole(text: str) -> int:

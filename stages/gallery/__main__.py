@@ -17,7 +17,7 @@ from stages.stores import open_asked
 
 def main() -> None:
     arguments = _arguments()
-    store = open_asked(arguments.named or arguments.url)
+    store = open_asked(arguments.url)
     store.require_there()
     explorers = Explorers(wanted=not arguments.no_explorer, archive=arguments.runtime)
     built = build(store, arguments.out, load_all(arguments.examples), arguments.title, explorers)
@@ -33,10 +33,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = parser_of("stages.gallery", __doc__)
-    parser.add_argument(
-        "named", nargs="?", metavar="URL", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)"
-    )
-    parser.add_argument("--url", help="the same")
+    parser.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
     parser.add_argument("--out", type=Path, default=Path("gallery"), help="the site's folder (default: %(default)s)")
     parser.add_argument("--title", default="Gallery", help="heading of the site (default: %(default)s)")
     parser.add_argument(

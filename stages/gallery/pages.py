@@ -24,7 +24,7 @@ from stages.media.medium import Words
 from stages.releases.channels import Channel
 from stages.reporting import words
 from stages.reporting.curves import Chart, losses_chart, quality_charts
-from stages.reporting.measures import of_real, shown_metrics, titled
+from stages.reporting.measures import baselines, of_real, shown_metrics, titled
 from stages.reporting.selection import Selection
 from stages.selection.metrics import METRICS
 
@@ -104,6 +104,7 @@ def release_page(title: str, entry: Entry, contents: Contents, example: Example 
         selection=selection,
         train=train,
         rows=[(METRICS[figure.metric], figure) for figure in entry.figures],
+        baselines=baselines(selection),
         charts=_charts(contents),
         loading=loading(contents.config, f"{url}/releases/{entry.release}", contents.medium.between),
         size=sum(file.size for file in contents.files),

@@ -82,8 +82,13 @@ def _limits(metric: Metric, values: Sequence[float]) -> tuple[float, float] | No
 
 
 def training_charts(curves: Sequence[Curve]) -> list[Chart]:
-    """Charts of losses; of the discriminator's outputs on real and generated images, and its accuracy; V; gradients."""
-    return [losses_chart(curves), _judgement(curves), _accuracy(curves), _value(curves), _gradients(curves)]
+    """Charts of losses; of the discriminator's outputs on real and generated images, its accuracy and V; of gradients.
+
+    Those of the discriminator are left out where none learned.
+    """
+    played = any(row.discriminator_loss is not None for row in curves)
+    judged = [_judgement(curves), _accuracy(curves), _value(curves)] if played else []
+    return [losses_chart(curves), *judged, _gradients(curves)]
 
 
 def losses_chart(curves: Sequence[Curve]) -> Chart:

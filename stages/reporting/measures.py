@@ -140,18 +140,24 @@ def compared(metric: Metric, here: float, there: float) -> str:
     return "as good" if by in ("0%", "0.0 points") else f"{by} {better}"
 
 
+def baselines(selection: Selection) -> dict[str, Measures]:
+    """Measures of what is reached without what the model adds, by what they are of; empty for a model of noise."""
+    again = selection.reconstruction
+    found = {"sources themselves": selection.baseline, "first stage, enlarged": selection.first_stage}
+    found |= {} if again is None else {"mean latent, decoded": again.mean_latent, "mean image": again.mean_image}
+    return {of: one for of, one in found.items() if one is not None and any(map(one.value, shown_metrics(selection)))}
+
+
 def others(selection: Selection) -> dict[str, Measures]:
-    """Columns beside the selected checkpoint: the sources themselves, for a model that translates; the first of two
-    stages alone; the runner-up and the last checkpoint, in one column if they are the same.
+    """Columns beside the selected checkpoint: the baselines; the runner-up and the last checkpoint, in one column if
+    they are the same.
     """
-    last, runner_up, baseline = selection.last, selection.runner_up, selection.baseline
-    sources: dict[str, Measures] = {} if baseline is None else {"sources themselves": baseline}
-    sources |= {} if selection.first_stage is None else {"first stage, enlarged": selection.first_stage}
+    last, runner_up = selection.last, selection.runner_up
     if runner_up is None:
-        return sources | {"last": last}
+        return baselines(selection) | {"last": last}
     if runner_up.images == last.images:
-        return sources | {"runner-up, last": last}
-    return sources | {"runner-up": runner_up, "last": last}
+        return baselines(selection) | {"runner-up, last": last}
+    return baselines(selection) | {"runner-up": runner_up, "last": last}
 
 
 def choice_table(selection: Selection) -> list[dict[str, Any]]:

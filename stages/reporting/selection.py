@@ -43,7 +43,7 @@ class Other(Measures):
 
 
 class Beside(Measures):
-    """Measures of no checkpoint: of the sources themselves, or of the first of two stages alone."""
+    """Measures of no checkpoint but of a baseline."""
 
     images: int = 0
     samples: int = 0
@@ -160,6 +160,8 @@ class Reconstruction(Facts):
 
     images: int
     sentence: str
+    mean_latent: Beside | None = None
+    mean_image: Beside | None = None
 
 
 class Truncation(Facts):

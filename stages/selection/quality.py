@@ -142,7 +142,10 @@ def _of_distance(row: Row) -> Finding | None:
         return Finding("good", f"{figure}, not to be told from real images ({metric.text(low)} to {metric.text(most)})")
     level, times = _times(value, most)
     of_real = "the most that real images reach by chance" if most == high else "what real images reach"
-    return Finding(level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({metric.text(most)})")
+    unlike = "; held-out images differ from the training's by more than chance" if high and most > high else ""
+    return Finding(
+        level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({metric.text(most)}{unlike})"
+    )
 
 
 def _of_own(name: str, row: Row, least: float) -> Finding | None:

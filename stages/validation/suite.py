@@ -36,6 +36,10 @@ _RECURS = (
     "a few are the same by nature; if they are many, look whether a whole {row} is there twice: copies among what is "
     "generated are then to be compared with the floor"
 )
+_BECAME_ALIKE = (
+    "images that differ in color or detail alone become alike in gray or small: look at the pairs, and at "
+    "normalize.channels and normalize.image_size"
+)
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
 _OF_LEVELS = {"brightness", "contrast"}
@@ -139,6 +143,7 @@ def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Vali
         share=limits.max_near_duplicates,
         severity=severity.near_duplicates,
     )
+    near = replace(near, advice=_BECAME_ALIKE)
     leaked = mostly(
         "held-out images are, or nearly are, in the train split too",
         "holdout",

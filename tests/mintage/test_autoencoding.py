@@ -227,8 +227,12 @@ def test_what_comes_back_is_measured_beside_held_out_images_and_what_is_the_same
         "of two that are the same one is found"
     )
     assert 1 / 60 <= (share.baseline or 0) < share.value
-    assert f"(real images: 100, mean latent or mean image: {decibels.baseline:.4g})" in str(decibels)
-    assert table["frechet_distance"].baseline is None
+    assert decibels.baseline_of == ("mean latent, decoded" if latent > image else "mean image")
+    assert f"(real images: 100, {decibels.baseline_of}: {decibels.baseline:.4g})" in str(decibels)
+    assert (table["frechet_distance"].baseline, table["frechet_distance"].baseline_of) == (None, None)
+    lines = dict(line.split("  ", 1) for line in str(table).splitlines())
+    assert [name.strip() for name in lines] == list(table)
+    assert lines["reconstruction_psnr"].strip() == str(decibels)
 
 
 def test_an_encoder_is_saved_with_its_generator_and_says_the_same_alone_and_among_others(
@@ -246,14 +250,18 @@ def test_an_encoder_is_saved_with_its_generator_and_says_the_same_alone_and_amon
 
 def test_latents_are_a_tensor_an_array_or_lists(model: Model) -> None:
     latents = torch.randn(2, model.latent_size)
-    made = [model.decode(given) for given in (latents, latents.numpy(), latents.tolist())]
-    assert torch.equal(made[0], made[1])
-    assert torch.equal(made[0], made[2])
+    given = [latents, latents.numpy(), latents.tolist(), list(latents), list(latents.numpy())]
+    first, *others = (model.decode(one) for one in given)
+    assert all(torch.equal(first, other) for other in others)
 
 
 def test_what_cannot_be_encoded_or_decoded_is_refused(model: Model) -> None:
     with pytest.raises(ValueError, match="the model's are"):
         model.encode(strokes(3, side=16))
+    with pytest.raises(ValueError, match="give its `image`"):
+        model.encode(mintage.Dataset(strokes(3, side=8)))
+    with pytest.raises(ValueError, match="no tensor"):
+        model.encode("face.png")
     with pytest.raises(ValueError, match=r"the model's are \[N, 8\]"):
         model.decode(torch.zeros(2, 9))
     with pytest.raises(ValueError, match="takes no class"):

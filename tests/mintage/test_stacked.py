@@ -80,7 +80,9 @@ def test_each_figure_of_a_second_stage_stands_beside_what_its_first_one_reaches_
     distance = table["frechet_distance"]
     assert distance.value != distance.baseline
     assert f"first stage, enlarged: {distance.baseline:.4g}" in str(distance)
-    assert all(figure.baseline is None for figure in mintage.measure(first, digits()[0]).values())
+    assert all(
+        (figure.baseline, figure.baseline_of) == (None, None) for figure in mintage.measure(first, digits()[0]).values()
+    )
 
 
 def test_it_is_whole_without_its_first_stage_and_a_picture_is_found_in_it(first: Model, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def run(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_command_is_silent_when_all_is_well_and_one_line_with_exit_code_2_when_not(tmp_path: Path) -> None:
+def test_the_command_says_that_all_is_well_or_in_one_line_with_exit_code_2_what_is_not(tmp_path: Path) -> None:
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     in_git("init", "-q")
@@ -298,7 +298,7 @@ def test_the_command_is_silent_when_all_is_well_and_one_line_with_exit_code_2_wh
     in_git("commit", "-q", "-m", "one")
     before = sorted(tmp_path.rglob("*"))
     done = run(tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
     shutil.rmtree("data/source")
     done = run(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stages.common.errors import UserError, run_stage
+from stages.common.files import read_json, write_json
 from stages.examples import FOLDER, load_all
 from stages.gallery import pages
 from stages.gallery.__main__ import main
@@ -52,6 +53,16 @@ def test_a_page_says_how_good_a_release_is_beside_real_images_what_made_it_and_h
     assert "0123456789abcdef0123456789abcdef01234567" in text
     labels = [given.get("aria-label") or "" for tag, given in gallery.page_of(release).found if tag == "svg"]
     assert any("Real images score 0.523" in label for label in labels), labels
+
+
+def test_what_is_reached_without_a_model_stands_beside_its_figures(gallery: Gallery) -> None:
+    alone = gallery.publish("noise")
+    path = gallery.tree / "metrics/selection.json"
+    write_json(path, read_json(path) | {"baseline": {"frechet_distance": 77.72}})
+    release = gallery.publish("translator")
+    gallery.build()
+    assert re.search(r"sources themselves.*77\.7", gallery.page_of(release).text, re.DOTALL)
+    assert "sources themselves" not in gallery.page_of(alone).text
 
 
 def test_all_links_lead_to_files_of_the_site_and_nothing_is_asked_of_any_host(gallery: Gallery) -> None:
@@ -302,14 +313,13 @@ def test_two_builds_do_not_work_in_one_folder(gallery: Gallery, monkeypatch: pyt
     gallery.build()
 
 
-@pytest.mark.parametrize("option", [[], ["--url"]])
 def test_the_command_builds_a_site_and_says_where_it_is(
-    option: list[str], gallery: Gallery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gallery.publish("one")
     damaged = gallery.publish("two", family="gan")
     change(gallery, damaged, "metrics/selection.json", b"{}")
-    words = [*option, gallery.store.url, "--out", str(gallery.site), "--title", "Ours"]
+    words = ["--url", gallery.store.url, "--out", str(gallery.site), "--title", "Ours"]
     monkeypatch.setattr(sys, "argv", ["gallery", *words])
     run_stage(main)
     printed = capsys.readouterr()

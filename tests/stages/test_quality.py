@@ -154,7 +154,8 @@ def test_a_curve_that_falls_slowly_at_every_checkpoint_still_falls() -> None:
 def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -> None:
     """Where held-out images are of other writers, say, no split by chance is as far apart as they are."""
     assert judged(frechet_distance=12.8, frechet_floor=10.6)["sentence"].startswith(
-        "Good: Frechet distance 12.8, 1.2 times what real images reach (10.6)"
+        "Good: Frechet distance 12.8, 1.2 times what real images reach "
+        "(10.6; held-out images differ from the training's by more than chance)"
     )
     assert (
         "not to be told from real images (0.300 to 10.6)"
