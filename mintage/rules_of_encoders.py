@@ -1,18 +1,14 @@
 """Rules on games with an encoder; see `mintage.rules`."""
 
-from typing import TYPE_CHECKING
-
 from mintage.conditioning.discriminator import NONE
 from mintage.recipes import OF_TWO_PLAYERS, set_axes
-
-if TYPE_CHECKING:
-    from mintage.rules import Rule
+from mintage.setting import Rule
 
 _OF_JUDGES = ("margin", "objective", "label_smoothing")
 _OF_ENCODERS = ("likeness", "likeness_weight", "prior_weight", "margin")
 
 
-ENCODERS: "list[Rule]" = [
+ENCODERS: list[Rule] = [
     (
         lambda s: s.encodes and (s.needs is not None or s.discriminator is not NONE),
         "an encoder finds all of an image in its pixels, and nobody is told more: set conditioning of both players to "

@@ -1,11 +1,8 @@
 """Rules on the players' layers, and on what a batch is made of; see `mintage.rules`."""
 
-from typing import TYPE_CHECKING
+from mintage.setting import Rule
 
-if TYPE_CHECKING:
-    from mintage.rules import Rule
-
-PLAYERS: "list[Rule]" = [
+PLAYERS: list[Rule] = [
     (
         lambda s: s.small and s.network.has_maps,
         "an image smaller than 8 x 8, or a point, has no room for feature maps: set network to mlp or points, "
@@ -63,7 +60,7 @@ PLAYERS: "list[Rule]" = [
     ),
 ]
 
-BATCHES: "list[Rule]" = [
+BATCHES: list[Rule] = [
     (
         lambda s: s.recipe.pool > 0 and not (s.discriminator.plain and not s.discriminator.judges_match),
         "earlier fakes were made for other labels or sources: set pool to 0, or discriminator.conditioning to none",

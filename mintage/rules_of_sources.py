@@ -1,24 +1,20 @@
 """Rules on what is no image made of noise: images of images, and words; see `mintage.rules`."""
 
-from typing import TYPE_CHECKING
-
 from mintage.conditioning.discriminator import NONE
 from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, Recipe, set_axes
-
-if TYPE_CHECKING:
-    from mintage.rules import Rule, Setting
+from mintage.setting import Rule, Setting
 
 _PLAIN = Recipe("", "mlp", 4)
 _FEWEST_CLASSES = _A_PAIR = 2
 
 
-def _lacking(setting: "Setting") -> list[str]:
+def _lacking(setting: Setting) -> list[str]:
     """The term that would hold a translation to its source in this game, where none does."""
     held = setting.compares or any(term.of_domains for term in setting.terms)
     return ["constancy" if setting.learns_classes else "cycle"] if setting.unpaired and not held else []
 
 
-DOMAINS: "list[Rule]" = [
+DOMAINS: list[Rule] = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired and s.real.domains is not None,
         "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
@@ -111,7 +107,7 @@ DOMAINS: "list[Rule]" = [
     ),
 ]
 
-PAIRS: "list[Rule]" = [
+PAIRS: list[Rule] = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired,
         "a family that translates learns from pairs, and this data has none: give each image a source (its partner), "
@@ -217,7 +213,7 @@ PAIRS: "list[Rule]" = [
     ),
 ]
 
-WORDS: "list[Rule]" = [
+WORDS: list[Rule] = [
     (
         lambda s: (
             ["cgan" if len(s.real.classes or ()) >= _FEWEST_CLASSES else "infogan"]

@@ -1,15 +1,11 @@
 """Rules on what stands on a released generator: a second stage that refines it, an encoder; see `mintage.rules`."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mintage.conditioning.discriminator import NONE
 from mintage.model_config import ModelConfig, inverting_config, model_config
 from mintage.recipes import OF_GENERATORS, set_axes
-
-if TYPE_CHECKING:
-    from mintage.rules import Rule, Setting
-
+from mintage.setting import Rule, Setting
 
 _SHOWN = 10
 """Names of classes or attributes, at most, in a sentence."""
@@ -24,7 +20,7 @@ def _asked(config: ModelConfig) -> tuple[object, ...]:
     return config.classes if config.conditional else None, config.attributes
 
 
-def _stages(setting: "Setting") -> tuple[ModelConfig, ModelConfig] | None:
+def _stages(setting: Setting) -> tuple[ModelConfig, ModelConfig] | None:
     """The first, and the second as it would be; None where the family has no two, or the first is of no noise."""
     first, real = setting.real.first, setting.real
     if not setting.stands or first is None or not _of_noise(first):
@@ -39,7 +35,7 @@ def _of_noise(config: ModelConfig) -> bool:
     return not (config.translates or config.couples) and config.vocabulary is None
 
 
-def _condition_of_both(setting: "Setting") -> list[str]:
+def _condition_of_both(setting: Setting) -> list[str]:
     """What either stage is told, the first one's first, in words; empty where both are told the same."""
     both = _stages(setting)
     if both is None or _asked(both[0]) == _asked(both[1]):
@@ -66,7 +62,7 @@ def _some(names: tuple[str, ...], start: int) -> str:
     return f"{', '.join(parts)} ({len(names)} in all)"
 
 
-def _differ_in(setting: "Setting", part: str) -> bool:
+def _differ_in(setting: Setting, part: str) -> bool:
     both = _stages(setting)
     if both is None:
         return False
@@ -81,7 +77,7 @@ def _fit(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
 
 
 WITHOUT_FIRST = "this family has no use of a first stage: leave out first, or set family to stackgan or age_cgan"
-STAGES: "list[Rule]" = [
+STAGES: list[Rule] = [
     (
         lambda s: s.stands and s.real.first is None,
         "this family stands on a released generator, and none is named: set first to a channel, a release or a folder "

@@ -15,7 +15,8 @@ from mintage.families import complete as in_full
 from mintage.families import recipe_of
 from mintage.layers import NORMALIZATIONS
 from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
-from mintage.rules import RULES, Rule, Setting
+from mintage.rules import RULES
+from mintage.setting import Rule, Setting
 from tests.mintage.helpers import changed, copies, first_for, play, step, tiny_trainer
 
 Row = dict[str, Any]

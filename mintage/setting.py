@@ -1,0 +1,191 @@
+"""A recipe with the data that it is to learn from, as rules ask about it, and what a rule is; see `mintage.rules`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mintage import catalog
+from mintage.conditioning.discriminator import DiscriminatorConditioning
+from mintage.conditioning.generator import Unconditional
+from mintage.dataset import Signature
+from mintage.layers import Layers
+from mintage.networks import Network
+from mintage.networks.parts import SMALLEST_IMAGE
+from mintage.objectives import Objective
+from mintage.penalties import Penalty
+from mintage.recipes import PlayerRecipe, Recipe, condition_of, joins_attributes, set_axes_of_judge
+from mintage.sources import has_mask
+from mintage.terms import Term
+
+_TIMES = (1, 2, 4, 8)
+"""That a network may enlarge a source."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe and the data it is to learn from."""
+
+    recipe: Recipe
+    real: Signature
+    processes: int = 1
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.batch_size
+
+    @property
+    def share(self) -> int:
+        """Images that go through the networks at once."""
+        return self.batch_size // self.processes // self.recipe.accumulation
+
+    @property
+    def unpaired(self) -> bool:
+        """Whether the game is of two domains without pairs, each translated into the other."""
+        game = catalog.load("game", self.recipe.game)
+        return bool(game.of_domains and not game.couples)
+
+    @property
+    def learns_classes(self) -> bool:
+        """Whether the game is of two domains whose classes it learns from, too."""
+        found: bool = catalog.load("game", self.recipe.game).learns_classes
+        return found
+
+    @property
+    def compares(self) -> bool:
+        """Whether the game is of two domains whose images it learns to tell apart, too."""
+        found: bool = catalog.load("game", self.recipe.game).compares
+        return found
+
+    @property
+    def couples(self) -> bool:
+        """Whether the game is of two domains without pairs, of which it makes an image each of one latent."""
+        found: bool = catalog.load("game", self.recipe.game).couples
+        return found
+
+    @property
+    def of_words(self) -> bool:
+        """Whether the game is of sequences of words."""
+        found: bool = catalog.load("game", self.recipe.game).of_words
+        return found
+
+    @property
+    def encodes(self) -> bool:
+        """Whether the game is of an encoder, too."""
+        found: bool = catalog.load("game", self.recipe.game).encodes
+        return found
+
+    @property
+    def inverts(self) -> bool:
+        """Whether the game is of an encoder alone."""
+        found: bool = catalog.load("game", self.recipe.game).inverts
+        return found
+
+    @property
+    def stands(self) -> bool:
+        """Whether the model is made of one that is there already."""
+        return self.network.stacks or self.inverts
+
+    @property
+    def network(self) -> Network:
+        found: Network = catalog.load("network", self.recipe.network)
+        return found
+
+    @property
+    def objective(self) -> type[Objective]:
+        found: type[Objective] = catalog.load("objective", self.recipe.objective)
+        return found
+
+    @property
+    def discriminator(self) -> DiscriminatorConditioning:
+        found: DiscriminatorConditioning = catalog.load(
+            "discriminator_conditioning", self.recipe.discriminator.conditioning
+        )
+        return found
+
+    @property
+    def generator_is_conditional(self) -> bool:
+        """Whether the generator is told a class, or attributes."""
+        return self.generator_conditioning.takes == "label"
+
+    @property
+    def needs(self) -> str | None:
+        """What the players use of each image: its "label", "attributes", "source" or "domain"."""
+        return condition_of(self.recipe)
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator makes images of images."""
+        return self.generator_conditioning.takes == "source"
+
+    @property
+    def joins_attributes(self) -> bool:
+        """Whether the players are told attributes beside a source."""
+        return joins_attributes(self.recipe)
+
+    @property
+    def generator_conditioning(self) -> type[Unconditional]:
+        """How the generator is told its condition."""
+        found: type[Unconditional] = catalog.load("generator_conditioning", self.recipe.generator.conditioning)
+        return found
+
+    @property
+    def of_judge(self) -> list[str]:
+        """The discriminator's axes that are not as where nothing is said of them."""
+        return set_axes_of_judge(self.recipe, self.network.normalization[1])
+
+    @property
+    def small(self) -> bool:
+        """Whether the image has too few pixels for their places to mean anything, as a point's coordinates."""
+        return min(self.real.shape[1:]) < SMALLEST_IMAGE
+
+    @property
+    def rank(self) -> int:
+        """How many axes an image has behind its channels: 2, of sound 1, of a volume 3."""
+        return len(self.real.shape) - 1
+
+    @property
+    def enlargement(self) -> int | None:
+        """How many times as high and wide as its source an image is, an odd side rounded up; None where it is none."""
+        sizes = (self.real.source_shape or self.real.shape)[1:]
+        chain = [tuple(-(-side // times) for side in self.real.shape[1:]) for times in _TIMES]
+        return _TIMES[chain.index(sizes)] if sizes in chain else None
+
+    @property
+    def alike(self) -> bool:
+        """Whether a source can stand for its image: one channel for all, or at least as many."""
+        channels = (self.real.source_shape or self.real.shape)[0]
+        return channels == 1 or channels >= self.real.shape[0]
+
+    @property
+    def masked(self) -> bool:
+        """Whether a source has a mask of what is missing."""
+        return self.real.source_shape is not None and has_mask(self.real.source_shape, self.real.shape)
+
+    @property
+    def players(self) -> tuple[PlayerRecipe, PlayerRecipe]:
+        return self.recipe.generator, self.recipe.discriminator
+
+    @property
+    def penalties(self) -> list[Penalty]:
+        return [catalog.load("penalty", penalty.name) for penalty in self.recipe.penalties]
+
+    @property
+    def terms(self) -> list[Term]:
+        return [catalog.load("term", term.name) for term in self.recipe.terms]
+
+    def named_terms(self, chosen: Callable[[Term], bool]) -> list[str]:
+        """The names of those of its terms that are so."""
+        return [one.name for one, term in zip(self.recipe.terms, self.terms, strict=True) if chosen(term)]
+
+    @property
+    def matches_features(self) -> bool:
+        """Whether the generator matches the mean features of real images, beside the objective or in its place."""
+        return self.recipe.feature_matching or any(term.of_features for term in self.terms)
+
+    @property
+    def norms(self) -> tuple[Layers, Layers]:
+        """Of the generator, and of the discriminator."""
+        return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
+
+
+Rule = tuple[Callable[[Setting], bool | list[str]], str]
+"""What is refused, and why, with what to do; `{axes}` in it are those, or what else, the rule finds."""
