@@ -16,7 +16,8 @@ from torch import Tensor
 import mintage
 from benchmarks.projection import SHOWN, Pairs, dataset_of, rows_of, table
 from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, Schedule, train_evaluator
+from mintage.evaluator import EvaluatorConfig
+from mintage.learning import Schedule, train_evaluator
 from mintage.model import Model
 from mintage.projection import Likeness, Projection, project
 from mintage.sampling import generate

@@ -17,7 +17,8 @@ from torch import Tensor
 import mintage
 from benchmarks.domains import idx
 from mintage.data import RealImages
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import psnr, retrieval
 from mintage.model import Model

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from mintage.data import RealImages
-from mintage.evaluator import Evaluator, Schedule, classify, features_of
+from mintage.evaluator import Evaluator, classify, features_of
 from mintage.families import FAMILIES, recipe_of
+from mintage.learning import Schedule
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.classification import classification_accuracy_score
 from mintage.metrics.frechet import frechet_distance

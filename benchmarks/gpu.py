@@ -32,7 +32,8 @@ from benchmarks.training import (
     wait_for,
 )
 from mintage.devices import choose_device, choose_precision
-from mintage.evaluator import EvaluatorConfig, build_evaluator, features_of
+from mintage.evaluator import EvaluatorConfig, features_of
+from mintage.learning import build_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.sampling import samples
 from stages.common.errors import run_stage

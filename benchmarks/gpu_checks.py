@@ -12,9 +12,10 @@ from mintage.catalog import load as of_catalog
 from mintage.damage import Damage
 from mintage.devices import make_deterministic
 from mintage.errors import DivergedError
-from mintage.evaluator import EvaluatorConfig, Schedule, build_evaluator, features_of, train_evaluator
+from mintage.evaluator import EvaluatorConfig, features_of
 from mintage.families import FAMILIES, resolve
 from mintage.latents import draw
+from mintage.learning import Schedule, build_evaluator, train_evaluator
 from mintage.model import Model
 from mintage.randomness import stream
 from mintage.recipes import Recipe, condition_of

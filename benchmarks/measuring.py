@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from mintage.evaluator import EvaluatorConfig, build_evaluator
+from mintage.evaluator import EvaluatorConfig
 from mintage.families import FAMILIES
+from mintage.learning import build_evaluator
 from mintage.model_config import ModelConfig
 from mintage.players import build_players
 from stages.common.checkpoint import write_checkpoint

@@ -20,7 +20,8 @@ import mintage
 from mintage.attributes import right
 from mintage.conditions import conditions_asked
 from mintage.data import RealImages
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, features_of, train_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.pairs import psnr, retrieval
 from mintage.model import Model
 from mintage.projection import Likeness, Projection, project

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, Schedule, features_of, train_evaluator
+from mintage.evaluator import EvaluatorConfig, features_of
 from mintage.layers import Layers
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.sequences import bleu, counted_surprise, self_bleu
 from mintage.model import Model

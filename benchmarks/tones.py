@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.evaluator import EvaluatorConfig, classify, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.randomness import stream

@@ -19,7 +19,8 @@ import torch
 
 from mintage.data import RealImages
 from mintage.dataset import Dataset
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import retrieval

@@ -32,6 +32,32 @@ def windows(images: Tensor, corners: Sequence[Tensor], size: Sequence[int]) -> T
     return images.movedim(1, -1)[tuple(chosen)].movedim(-1, 1)
 
 
+def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] = ()) -> Tensor:
+    """Each image `[N,C,*S]` shifted at random by up to 1 pixel, or 2 if all sides have 16; edges are repeated.
+
+    It is not shifted along the sides in `still`; words are not shifted at all.
+    """
+    count, _, *size = images.shape
+    if min(size) == 1:
+        return images
+    reach = reach_of(size)
+    corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random)
+    corners[list(still)] = reach
+    return shifted(images, list(corners))
+
+
+def reach_of(size: Sequence[int]) -> int:
+    """By how many pixels at most images of these sides are shifted."""
+    return 2 if min(size) >= 16 else 1
+
+
+def shifted(images: Tensor, corners: Sequence[Tensor]) -> Tensor:
+    """Images `[N,C,*S]` shifted with repeated edges; a corner `[N,1]` for each side, from 0 to twice the reach."""
+    _, _, *size = images.shape
+    begin = [corner.to(images.device, non_blocking=True) for corner in corners]
+    return windows(pad(images, [reach_of(size)] * 2 * len(size), mode="replicate"), begin, size)
+
+
 def translation(images: Tensor, random: torch.Generator) -> Tensor:
     """Shift images by up to an eighth of each side (rounded half up), and fill the rest with 0."""
     size = images.shape[2:]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mintage.conditioning.heads import Judgement
 from mintage.data import RealImages
-from mintage.evaluator import Schedule, learn
+from mintage.learning import Schedule, learn
 from mintage.model_config import ModelConfig
 from mintage.players import Discriminator, build_players
 

@@ -5,35 +5,25 @@ becomes a spectrogram first. Sequences of words have a different network (`minta
 their coordinates are the features.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, pad
+from torch.nn.functional import mse_loss
 
 from mintage.attributes import right
-from mintage.augment import windows
 from mintage.conditioning.embedding import Condition, attribute_values
-from mintage.data import RealImages
-from mintage.devices import choose_precision, move
-from mintage.errors import DivergedError
 from mintage.layers import Layers
 from mintage.networks import dcgan
 from mintage.networks.convolution import convolution
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
-from mintage.optimizers import without_compiler
-from mintage.randomness import stream
-from mintage.slots import load_slots, slots_of
 from mintage.sounds import spectrograms
 
 _WIDTH = 16
 _WIDEST = 4 * _WIDTH
-_WARM_UP = 0.15
-_WEIGHT_DECAY = 0.05
 _CHUNK = 512
 _BANDS, _HOP, _SHORT_HOP = 32, 128, 32
 """Spectrograms' sizes: with these an evaluator recognizes words as well as from the wave, in an eighth of the time
@@ -96,27 +86,6 @@ class EvaluatorConfig:
         classes, attributes = values["classes"], values.get("attributes")
         names = (classes and tuple(classes), attributes and tuple(attributes))
         return cls(tuple(values["image_shape"]), names[0], values["features"], names[1], values.get("words", 0))
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast an evaluator learns."""
-
-    images: int
-    batch_size: int
-    learning_rate: float
-    seed: int
-    still: tuple[int, ...] = ()
-    """Sides along which samples are not shifted, since a shift would change them, as a new key changes a melody."""
-
-
-FULL, LEAST = 120_000, 12_000
-"""Images that an evaluator is trained on: beside a usual training, and at least, for features that are of use."""
-
-
-def images_beside(training: int) -> int:
-    """Images to train an evaluator on, beside a training of `training` images: three for five, so as to cost less."""
-    return min(FULL, max(LEAST, 3 * training // 5))
 
 
 class Evaluator(nn.Module):
@@ -198,161 +167,6 @@ def _head(config: EvaluatorConfig) -> nn.Module:
     if config.condition is not None:
         return nn.Sequential(nn.ReLU(), nn.Linear(config.features, config.condition.size))
     return dcgan.Generator(config.features, config.view_shape, _WIDTH, Layers("batch", rank=len(config.view_shape) - 1))
-
-
-def train_evaluator(
-    config: EvaluatorConfig,
-    real: RealImages,
-    schedule: Schedule,
-    *,
-    progress: Callable[[int], object] = lambda images: None,
-    keeper: "Keeper | None" = None,
-) -> Evaluator:
-    """An evaluator trained on real images and their labels, on their device, in evaluation mode.
-
-    On a CPU the same arguments give the same bits, also when `keeper` resumes it. `progress` gets the number of images
-    of each batch, and first the number of those already seen in a resumed state.
-    Raises DivergedError if the weights are no longer finite.
-    """
-    evaluator = build_evaluator(config, schedule.seed)
-    if isinstance(evaluator, Coordinates):
-        if real.conditions is not None and config.classifies:
-            # All at once: points are as small as their labels.
-            evaluator.head.fit(real.take(torch.arange(len(real))).flatten(1).cpu(), real.conditions.cpu())
-        return evaluator.to(real.device).eval()
-    learn(evaluator, real, schedule, config.condition, progress=progress, keeper=keeper)
-    return evaluator
-
-
-class Learning:
-    """The training of a network on real images: its state can be saved after any step, and resumes to the same bits.
-
-    The network learns to give logits `[N,K]` of the images' condition, or, without a condition, the images again.
-    """
-
-    def __init__(self, network: nn.Module, real: RealImages, schedule: Schedule, condition: Condition | None) -> None:
-        self.network, self.real, self.schedule, self.condition = network, real, schedule, condition
-        move(network, real.device)
-        rate, self.step, self.steps = schedule.learning_rate, 0, -(-schedule.images // schedule.batch_size)
-        adam = without_compiler(torch.optim.AdamW)
-        self.optimizer = adam(network.parameters(), rate, weight_decay=_WEIGHT_DECAY, fused=True)
-        self.pace = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, rate, self.steps, pct_start=_WARM_UP)
-
-    @property
-    def images_seen(self) -> int:
-        return self.step * self.schedule.batch_size
-
-    def turn(self) -> None:
-        """Learn from one batch."""
-        images, condition = self.real.batch(self.images_seen, self.schedule.batch_size)
-        random = stream(self.schedule.seed, "evaluator/shift", self.images_seen)
-        shifted = random_shift(images, random, self.schedule.still)
-        precision = choose_precision("auto", images.device, tuple(images.shape[1:]))
-        with torch.autocast(images.device.type, dtype=precision, enabled=precision != torch.float32):
-            answer = self.network(shifted).float()
-        if self.condition is None:
-            assert isinstance(self.network, Evaluator)  # any other network has a condition
-            loss = self.network.own_loss(shifted, answer)
-        else:
-            assert condition is not None
-            loss = self.condition.loss(answer, condition)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.optimizer.step()
-        self.pace.step()
-        self.step += 1
-
-    def state(self) -> dict[str, Tensor]:
-        """All that is needed to resume, together with `images_seen`."""
-        weights = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        return weights | {f"optimizer.{name}": tensor for name, tensor in slots_of(self.optimizer).items()}
-
-    def load(self, tensors: dict[str, Tensor], images_seen: int) -> None:
-        """The inverse of `state`, for a state before the last step."""
-        self.step = images_seen // self.schedule.batch_size
-        self.network.load_state_dict(_under("network.", tensors))
-        load_slots(self.optimizer, _under("optimizer.", tensors))
-        self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step + 1})
-        self.pace.step()  # rate and momentum follow from the number of the step alone
-
-
-class Keeper(Protocol):
-    """Saves states of a `Learning`, so that it can resume."""
-
-    def load(self, learning: Learning) -> None:
-        """Called before the first step: load the saved state, if there is one."""
-
-    def after(self, learning: Learning) -> None:
-        """Called after each step."""
-
-
-def learn(
-    network: nn.Module,
-    real: RealImages,
-    schedule: Schedule,
-    condition: Condition | None,
-    *,
-    what: str = "the evaluator",
-    progress: Callable[[int], object] = lambda images: None,
-    keeper: Keeper | None = None,
-) -> None:
-    """Train a network on real images, each shifted at random, on their device; it ends in evaluation mode.
-
-    See `Learning`. Raises DivergedError if the weights are no longer finite.
-    """
-    learning = Learning(network, real, schedule, condition)
-    if keeper:
-        keeper.load(learning)
-        progress(learning.images_seen)
-    while learning.step < learning.steps:
-        learning.turn()
-        progress(schedule.batch_size)
-        if keeper:
-            keeper.after(learning)
-    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
-        raise DivergedError(f"{what}'s weights are not finite after {learning.images_seen:,} images")
-    network.requires_grad_(False).eval()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
-    """An evaluator on the CPU, its first weights decided by `seed` alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if config.words:
-            from mintage.language import Language
-
-            return Language(config)
-        return Coordinates(config) if config.kind == "coordinates" else Evaluator(config)
-
-
-def random_shift(images: Tensor, random: torch.Generator, still: Sequence[int] = ()) -> Tensor:
-    """Each image `[N,C,*S]` shifted at random by up to 1 pixel, or 2 if all sides have 16; edges are repeated.
-
-    It is not shifted along the sides in `still`; words are not shifted at all.
-    """
-    count, _, *size = images.shape
-    if min(size) == 1:
-        return images
-    reach = reach_of(size)
-    corners = torch.randint(2 * reach + 1, (len(size), count, 1), generator=random)
-    corners[list(still)] = reach
-    return shifted(images, list(corners))
-
-
-def reach_of(size: Sequence[int]) -> int:
-    """By how many pixels at most images of these sides are shifted."""
-    return 2 if min(size) >= 16 else 1
-
-
-def shifted(images: Tensor, corners: Sequence[Tensor]) -> Tensor:
-    """Images `[N,C,*S]` shifted with repeated edges; a corner `[N,1]` for each side, from 0 to twice the reach."""
-    _, _, *size = images.shape
-    begin = [corner.to(images.device, non_blocking=True) for corner in corners]
-    return windows(pad(images, [reach_of(size)] * 2 * len(size), mode="replicate"), begin, size)
 
 
 def device_of(evaluator: Evaluator) -> torch.device:

@@ -9,7 +9,8 @@ from torch import Tensor
 from mintage.data import RealImages
 from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, thread_count
-from mintage.evaluator import Evaluator, EvaluatorConfig, Schedule, classify, features_of, train_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.classifier_score import SPLITS
 from mintage.metrics.kernel import FEWEST_ROWS
 from mintage.metrics.pairs import absolute_error, luminance_correlation

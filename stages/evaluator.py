@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from mintage.errors import DivergedError
-from mintage.evaluator import FULL, Evaluator, Schedule, images_beside, train_evaluator
+from mintage.evaluator import Evaluator
+from mintage.learning import FULL, Schedule, images_beside, train_evaluator
 from mintage.quality import quality
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mintage import processes
+from mintage.augment import reach_of, shifted
 from mintage.conditioning.heads import Judgement
 from mintage.dataset import Signature
-from mintage.evaluator import reach_of, shifted
 from mintage.games import Losses, Scene, Step
 from mintage.games.unpaired import Direction, Unpaired
 from mintage.networks.transfer import FEATURES

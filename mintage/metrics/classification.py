@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from torch import Tensor
 
 from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, Schedule, train_evaluator
+from mintage.evaluator import EvaluatorConfig
+from mintage.learning import Schedule, train_evaluator
 from mintage.quality import quality
 
 

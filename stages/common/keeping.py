@@ -1,8 +1,8 @@
-"""Saves the states of `mintage.evaluator.Learning`, so that it resumes as training does."""
+"""Saves the states of `mintage.learning.Learning`, so that it resumes as training does."""
 
 import time
 
-from mintage.evaluator import Learning
+from mintage.learning import Learning
 from stages.common.changes import explain_restart
 from stages.common.energy import Meter
 from stages.common.resume import Resume

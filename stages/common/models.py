@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from mintage.evaluator import Evaluator, EvaluatorConfig, build_evaluator
+from mintage.evaluator import Evaluator, EvaluatorConfig
+from mintage.learning import build_evaluator
 from mintage.players import Generator, build_generator
 from stages.common.errors import UserError
 from stages.common.files import fingerprint_of, read_json, sha256_of

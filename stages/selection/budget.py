@@ -1,6 +1,6 @@
 """What a selection may cost: a short training is judged by less than the usual one, and the outputs say so."""
 
-from mintage.evaluator import FULL, images_beside
+from mintage.learning import FULL, images_beside
 from stages.common.params import Select
 
 SHORT = 20_000

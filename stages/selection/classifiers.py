@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mintage.data import HIDDEN_LABEL, RealImages
 from mintage.errors import DivergedError
-from mintage.evaluator import Schedule, device_of
+from mintage.evaluator import device_of
+from mintage.learning import Schedule
 from mintage.metrics.classification import classification_accuracy_score
 from mintage.players import Generator
 from mintage.sampling import CHUNK, asked_labels

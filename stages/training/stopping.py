@@ -11,7 +11,8 @@ import torch
 
 from mintage.data import RealImages
 from mintage.errors import DivergedError
-from mintage.evaluator import Evaluator, Schedule, features_of, train_evaluator
+from mintage.evaluator import Evaluator, features_of
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.players import Generator
 from mintage.sampling import Rows, asked_labels, asked_rows, samples

@@ -5,18 +5,11 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from mintage.augment import random_shift
 from mintage.data import RealImages
 from mintage.errors import DivergedError
-from mintage.evaluator import (
-    Evaluator,
-    EvaluatorConfig,
-    Schedule,
-    build_evaluator,
-    classify,
-    features_of,
-    random_shift,
-    train_evaluator,
-)
+from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
+from mintage.learning import Schedule, build_evaluator, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.quality import explained_variance, quality
 

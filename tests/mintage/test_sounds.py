@@ -14,8 +14,9 @@ from torch import Tensor
 
 import mintage
 from mintage.dataset import Dataset
-from mintage.evaluator import EvaluatorConfig, build_evaluator
+from mintage.evaluator import EvaluatorConfig
 from mintage.families import recipe_of, resolve
+from mintage.learning import build_evaluator
 from mintage.model_config import model_config
 from mintage.networks.parts import PhaseShuffle
 from mintage.players import build_players

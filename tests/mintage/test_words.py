@@ -14,10 +14,11 @@ import mintage
 from mintage.checkpoint import pack, unpack
 from mintage.data import RealImages
 from mintage.dataset import Signature
-from mintage.evaluator import EvaluatorConfig, Schedule, features_of, train_evaluator
+from mintage.evaluator import EvaluatorConfig, features_of
 from mintage.families import resolve
 from mintage.games.policy import finish, less_others_mean
 from mintage.layers import Layers
+from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.model import Model

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mintage.evaluator import FULL, LEAST, images_beside
+from mintage.learning import FULL, LEAST, images_beside
 from stages.common.files import read_json
 from stages.common.params import Evaluator, Select, load_section, load_value
 from stages.evaluator import evaluator, summary, within_budget

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from mintage.evaluator import EvaluatorConfig, build_evaluator, features_of
+from mintage.evaluator import EvaluatorConfig, features_of
+from mintage.learning import build_evaluator
 from mintage.quality import explained_variance
 from stages.common.params import Select, load_section
 from stages.common.reading import batches_of
