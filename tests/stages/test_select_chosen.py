@@ -235,7 +235,7 @@ def test_a_selection_of_what_is_known_trains_no_classifier_and_generates_nothing
 
     before = outputs()
     monkeypatch.setattr("stages.select.nearest_drawn", lambda *_: b"")
-    for work in ("evaluator.Learning.turn", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
+    for work in ("learning.Learning.turn", "classifying.learn", "classifying.Classifier.forward", "sampling.generate"):
         monkeypatch.setattr(f"mintage.{work}", refuse)
     assert outputs() == before
 
