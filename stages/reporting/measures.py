@@ -140,34 +140,36 @@ def compared(metric: Metric, here: float, there: float) -> str:
     return "as good" if by in ("0%", "0.0 points") else f"{by} {better}"
 
 
-def baselines(selection: Selection) -> dict[str, Measures]:
-    """Measures of what is reached without what the model adds, by what they are of; empty for a model of noise."""
+def baselines(name: str, selection: Selection) -> list[str]:
+    """What is reached in a metric without what the model adds, each as text: `sources themselves: 77.7`."""
     again = selection.reconstruction
     found = {"sources themselves": selection.baseline, "first stage, enlarged": selection.first_stage}
     found |= {} if again is None else {"mean latent, decoded": again.mean_latent, "mean image": again.mean_image}
-    return {of: one for of, one in found.items() if one is not None and any(map(one.value, shown_metrics(selection)))}
+    known = {of: one.value(name) for of, one in found.items() if one is not None}
+    return [f"{of}: {METRICS[name].text(value)}" for of, value in known.items() if value is not None]
 
 
 def others(selection: Selection) -> dict[str, Measures]:
-    """Columns beside the selected checkpoint: the baselines; the runner-up and the last checkpoint, in one column if
-    they are the same.
+    """Columns beside the selected checkpoint: the runner-up and the last checkpoint, in one column if they are the
+    same.
     """
     last, runner_up = selection.last, selection.runner_up
     if runner_up is None:
-        return baselines(selection) | {"last": last}
+        return {"last": last}
     if runner_up.images == last.images:
-        return baselines(selection) | {"runner-up, last": last}
-    return baselines(selection) | {"runner-up": runner_up, "last": last}
+        return {"runner-up, last": last}
+    return {"runner-up": runner_up, "last": last}
 
 
 def choice_table(selection: Selection) -> list[dict[str, Any]]:
-    """A row for each metric: its meaning, the selected checkpoint, real images, and the `others`."""
+    """A row for each metric: its meaning, the selected checkpoint with its baselines, real images, the `others`."""
     return [
         {
             "metric": metric,
             "title": titled(metric),
             "floor": of_real(metric, selection),
             "value": with_error(metric, name, selection),
+            "baselines": baselines(name, selection),
             "others": [with_error(metric, name, other) for other in others(selection).values()],
         }
         for name, metric in shown_metrics(selection).items()
