@@ -222,7 +222,7 @@ def main() -> None:
     split = Split(DATA / "train")
     judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # the floor has no more images
     params = load_section(Train)
-    protocol = {
+    settings = {
         "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),
         "budget": asdict(budget),
         "samples": judge.samples,
@@ -230,6 +230,7 @@ def main() -> None:
         "data": read_json(DATA / "manifest.json")["fingerprint"],
         "evaluator": judge.sha256,
     }
+    protocol = json.loads(json.dumps(settings))  # as a line of the log has it, where a tuple is a list
     log = arguments.out / "runs.jsonl"
 
     def keep(row: Row) -> None:
