@@ -41,7 +41,7 @@ PROGRAM = (
 
 @cache
 def letters() -> list[bytes]:
-    return [draw_glyph(Options.model_validate({"colours": "gray"}), number) for number in range(64)]
+    return [draw_glyph(Options.model_validate({"colors": "gray"}), number) for number in range(64)]
 
 
 def member(count: int, number: int) -> tuple[str, bytes]:

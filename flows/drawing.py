@@ -7,7 +7,7 @@ import networkx
 from flows.graph import Graph
 from flows.stage import StageResult
 
-COLOURS = {
+COLORS = {
     "ran": "#58d68d",
     "from cache": "#85c1e9",
     "skipped": "#d5d8dc",
@@ -31,7 +31,7 @@ def drawing(graph: Graph, results: dict[str, StageResult]) -> str:
         for y, name in enumerate(column)
     }
     arrows = [_arrow(place[one], place[other]) for one, other in networkx.transitive_reduction(drawn).edges]
-    boxes = [_box(name, *place[name], COLOURS[results[name].outcome]) for name in graph]
+    boxes = [_box(name, *place[name], COLORS[results[name].outcome]) for name in graph]
     size = f'width="{len(columns) * _RIGHT}" height="{tallest * _DOWN}"'
     background = '<rect width="100%" height="100%" fill="#fdfefe"/>'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{background}{"".join(arrows + boxes)}</svg>'

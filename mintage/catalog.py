@@ -79,7 +79,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     # In the order in which they are applied.
     "augment": {
-        "colour": "mintage.augment:color",
+        "color": "mintage.augment:color",
         "translation": "mintage.augment:translation",
         "cutout": "mintage.augment:cutout",
         "turns": "mintage.augment:turns",

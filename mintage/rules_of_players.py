@@ -95,8 +95,8 @@ BATCHES: list[Rule] = [
         "an image smaller than 8 x 8, or a point, is another one when its pixels are moved or cut: set augment to []",
     ),
     (
-        lambda s: "colour" in s.recipe.augment and (s.real.shape[0], s.rank) != (3, 2),
-        "colour changes are of RGB images: take colour out of augment",
+        lambda s: "color" in s.recipe.augment and (s.real.shape[0], s.rank) != (3, 2),
+        "color changes are of RGB images: take color out of augment",
     ),
     (
         lambda s: "turns" in s.recipe.augment and (s.rank < 2 or s.real.shape[-2] != s.real.shape[-1]),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from mintage import catalog
 from mintage.nearest import like, listed, nearest
+from mintage.spelling import american, american_keys
 
 Made = TypeVar("Made")
 
@@ -129,6 +130,7 @@ def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError(f"{key} = {values!r} is refused: it is a mapping, such as {{name: value}}")
     hints = annotations(kind)
+    values = american_keys(values, hints)
     for name, value in values.items():
         if name not in hints:
             raise ValueError(f"{key}.{name} = {value!r} is not a known key{_advice(str(name), hints)}")
@@ -156,6 +158,7 @@ def _checked(value: Any, annotation: Any, key: str, base: Any) -> Any:
     if kind.type is tuple:
         return _checked_tuple(value, kind.inner, key)
     if kind.choices:
+        value = value if value in kind.choices else american(value)
         if value not in kind.choices:
             raise ValueError(f"{key} = {value!r} is not one of {listed(str(value), kind.choices)}")
     elif not _fits(value, kind):

@@ -22,6 +22,7 @@ DECIDES_NOTHING = {
     "mintage.catalog",  # only the names in use are followed
     "mintage.errors",
     "mintage.nearest",
+    "mintage.spelling",
     "mintage.values",
     "stages",
     "stages.media",  # likewise

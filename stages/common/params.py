@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mintage.spelling import american
 from stages.common.errors import UserError
 from stages.common.sections import (
-    COLOUR,
+    COLOR,
     SHA256,
     STORE_URL,
     WEBHOOK,
@@ -36,7 +37,6 @@ from stages.common.sections import (
     Window,
     file_or_false,
     folders_of_domains,
-    gray,
     names,
     validated,
     yaml_problem,
@@ -123,13 +123,13 @@ class Normalize(Section):
     resample: Literal["lanczos", "area"]
     reducing_gap: Annotated[float, Field(ge=1, le=16)]
     upscale: Literal["refuse", "allow"]
-    background: Annotated[str, Field(pattern=COLOUR)]
+    background: Annotated[str, Field(pattern=COLOR)]
     black: Level
     white: Level
     partner: Annotated[
         Literal["left_right", "right_left", "edges", "gray", "lower_resolution", "masked", "noisy", "salt", "jpeg"]
         | None,
-        BeforeValidator(gray),
+        BeforeValidator(american),
     ]
     damage: Damage = Damage()
     split: Literal["auto", "random"]

@@ -5,13 +5,14 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.error import MarkedYAMLError
 
 from mintage.nearest import like, nearest
+from mintage.spelling import american_keys
 from stages.common.errors import UserError
 
-COLOUR = r"^#[0-9a-fA-F]{6}$"
+COLOR = r"^#[0-9a-fA-F]{6}$"
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
 PUBLIC_URL = r"^(https?://[^/@]+/|file:///)"
 SHA256 = r"^[0-9a-fA-F]{64}$"
@@ -19,7 +20,7 @@ S3_URL = r"^s3://[^/@]+(/.*)?$"
 STORE_URL = r"^(file:.+|s3://[^/@]+(/.*)?)$"
 WEBHOOK = r"^https?://[^/@]+(/.*)?$"
 _FORMS = {
-    COLOUR: "'#RRGGBB', such as '#ffffff', within quotes",
+    COLOR: "'#RRGGBB', such as '#ffffff', within quotes",
     DEVICE: "auto, cpu, cuda or cuda:N",
     PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
     S3_URL: "s3://BUCKET/PREFIX, without a user or a password",
@@ -34,10 +35,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-
-def gray(value: Any) -> Any:
-    """A value of a field that may be gray, as people write it on either side of the Atlantic."""
-    return "gray" if value == "grey" else value
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled(cls, values: Any) -> Any:
+        return american_keys(values, names(cls)) if isinstance(values, dict) else values
 
 
 def number_or_auto(value: Any) -> Any:

@@ -51,7 +51,7 @@ class Words:
     many: str = "images"
     part: str = "pixel"
     """The word for a number of a sample."""
-    flat: str = "one flat colour"
+    flat: str = "one flat color"
     """Describes a sample whose numbers are all equal."""
 
     def said(self, sentence: str) -> str:

@@ -20,9 +20,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from stages.reporting.words import compact, tick
 
-Colour = Literal["accent", "ink", "muted", "line"]
+Color = Literal["accent", "ink", "muted", "line"]
 # Matplotlib needs real colors: these stand for `var(--name)` until the SVG is written.
-_STAND_INS: dict[Colour, str] = {"accent": "#0000a1", "ink": "#0000a2", "muted": "#0000a3", "line": "#0000a4"}
+_STAND_INS: dict[Color, str] = {"accent": "#0000a1", "ink": "#0000a2", "muted": "#0000a3", "line": "#0000a4"}
 _SIZE = (4.5, 2.9)  # inches of 72 units
 _MANY = 60  # points; with more, dots would hide the line
 _LOG_FROM = 20.0  # largest over smallest value
@@ -34,7 +34,7 @@ class Series:
 
     x: Sequence[float]
     y: Sequence[float]
-    colour: Colour = "ink"
+    color: Color = "ink"
     dots: bool = False
     error: Sequence[float] | None = None
     names: Sequence[str] = ()
@@ -102,13 +102,13 @@ def is_wide(series: Sequence[Series], level: float | None = None) -> bool:
 
 
 def _draw(axes: Axes, line: Series) -> None:
-    colour = _STAND_INS[line.colour]
+    color = _STAND_INS[line.color]
     dots = (line.dots and len(line.x) <= _MANY) or len(line.x) == 1
-    axes.plot(line.x, line.y, color=colour, linewidth=1.6, marker="o" if dots else None, markersize=4)
+    axes.plot(line.x, line.y, color=color, linewidth=1.6, marker="o" if dots else None, markersize=4)
     if line.error is not None:
         low = [y - e for y, e in zip(line.y, line.error, strict=True)]
         high = [y + e for y, e in zip(line.y, line.error, strict=True)]
-        axes.fill_between(line.x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.fill_between(line.x, low, high, color=color, alpha=0.18, linewidth=0)
     for x, y, name in zip(line.x, line.y, line.names, strict=False):
         axes.annotate(name, (x, y), (5, 5), textcoords="offset points", color=_STAND_INS["muted"], fontsize=9.5)
 
@@ -150,6 +150,6 @@ def _for_the_page(svg: str, name: str, label: str) -> str:
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
     svg = re.sub(r' width="[^"]*" height="[^"]*"', "", svg, count=1)
-    for colour, stand_in in _STAND_INS.items():
-        svg = svg.replace(stand_in, f"var(--{colour})")
+    for color, stand_in in _STAND_INS.items():
+        svg = svg.replace(stand_in, f"var(--{color})")
     return svg.replace("<svg", f'<svg class="chart" role="img" aria-label="{escape(label)}"', 1)

@@ -8,7 +8,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from mintage.metrics import Metric, number
-from stages.reporting.charts import Colour, Series, is_wide, line_chart
+from stages.reporting.charts import Color, Series, is_wide, line_chart
 from stages.reporting.facts import Curve
 from stages.reporting.measures import of_real, shown_metrics, titled
 from stages.reporting.selection import Checkpoint, Selection
@@ -20,7 +20,7 @@ class Key:
     """An entry of a legend."""
 
     text: str
-    colour: Colour
+    color: Color
     shape: Literal["line", "dashes", "dot"]
 
 
@@ -169,7 +169,7 @@ def _curves(
         return Chart(title, "", absent="Not shown: it was not recorded in this training.")
     titles = [title if one == title else f"{title}, {one}" for one in names]
     label = " ".join(_spoken(one, line) for one, line in zip(titles, lines, strict=True))
-    keys = [Key(text, line.colour, "line") for text, line in zip(names, lines, strict=True)]
+    keys = [Key(text, line.color, "line") for text, line in zip(names, lines, strict=True)]
     keys += [] if level is None else [Key(level[0], "muted", "dashes")]
     height = None if level is None else level[1]
     svg = line_chart(name, label, lines, level=height, limits=limits)
@@ -184,12 +184,12 @@ def _players(curves: Sequence[Curve]) -> tuple[str, ...]:
 
 
 def _of_each(curves: Sequence[Curve], players: Sequence[str], what: str) -> list[Series]:
-    colors: tuple[Colour, ...] = ("accent", "ink")
+    colors: tuple[Color, ...] = ("accent", "ink")
     return [_one(curves, f"{player}_{what}", color) for player, color in zip(players, colors, strict=False)]
 
 
-def _one(curves: Sequence[Curve], key: str, colour: Colour) -> Series:
-    return Series([row.images for row in curves], [_or_gap(getattr(row, key)) for row in curves], colour)
+def _one(curves: Sequence[Curve], key: str, color: Color) -> Series:
+    return Series([row.images for row in curves], [_or_gap(getattr(row, key)) for row in curves], color)
 
 
 def _or_gap(value: float | None) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import BeforeValidator, Field, field_validator
 
+from mintage.spelling import american
 from stages.common.params import Ingest
-from stages.common.sections import Count, Section, Seed, gray
+from stages.common.sections import Count, Section, Seed
 from stages.sources import RawImage, Source
 
 READS_PATH = False
@@ -24,7 +25,7 @@ class Options(Section):
     height: Annotated[int, Field(ge=4, le=4096)] = Field(32, description="pixels")
     width: Annotated[int, Field(ge=4, le=4096)] = Field(32, description="pixels")
     letters: Annotated[str, Field(min_length=1)] = Field(_LETTERS, description="a class each, drawn equally often")
-    colours: Annotated[Literal["gray", "rgb"], BeforeValidator(gray)] = Field(
+    colors: Annotated[Literal["gray", "rgb"], BeforeValidator(american)] = Field(
         "rgb", description="gray | rgb, of letter and ground"
     )
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(15.0, description="degrees, at most, either way")
@@ -77,20 +78,20 @@ def draw_glyph(options: Options, number: int) -> bytes:
     mask = mask.rotate(
         angle, Image.Resampling.BICUBIC, translate=tuple((shift * room / 2).round().astype(int).tolist())
     )
-    ground, ink = _colours(random, 1 if options.colours == "gray" else 3)
-    mode = "L" if options.colours == "gray" else "RGB"
+    ground, ink = _colors(random, 1 if options.colors == "gray" else 3)
+    mode = "L" if options.colors == "gray" else "RGB"
     picture = Image.composite(Image.new(mode, mask.size, ink), Image.new(mode, mask.size, ground), mask)
     buffer = BytesIO()
     picture.save(buffer, "PNG", compress_level=1)  # pictures are small, and there may be a million
     return buffer.getvalue()
 
 
-def _colours(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _colors(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Two colors that differ clearly, also in gray."""
     while True:
-        colours = random.integers(0, 256, (2, channels))
-        if abs(int(colours[0].sum()) - int(colours[1].sum())) >= _LEAST_CONTRAST * channels:
-            ground, ink = colours.tolist()
+        colors = random.integers(0, 256, (2, channels))
+        if abs(int(colors[0].sum()) - int(colors[1].sum())) >= _LEAST_CONTRAST * channels:
+            ground, ink = colors.tolist()
             return tuple(ground), tuple(ink)
 
 

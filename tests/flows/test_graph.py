@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from ruamel.yaml import YAML
 
-from flows.drawing import COLOURS, drawing
+from flows.drawing import COLORS, drawing
 from flows.graph import load_graph, unchanged, with_upstream
 from flows.stage import StageResult
 from tests.flows.toy import ROOT, chain, make_workspace
@@ -66,7 +66,7 @@ def test_a_dvc_yaml_that_is_not_valid_is_one_sentence(tmp_path: Path) -> None:
         load_graph(workspace)
 
 
-def test_the_picture_has_every_stage_in_the_colour_of_its_outcome_and_no_arrow_that_follows_from_others(
+def test_the_picture_has_every_stage_in_the_color_of_its_outcome_and_no_arrow_that_follows_from_others(
     tmp_path: Path,
 ) -> None:
     stages = chain("first", "second", "third")
@@ -77,5 +77,5 @@ def test_the_picture_has_every_stage_in_the_colour_of_its_outcome_and_no_arrow_t
     space = "{http://www.w3.org/2000/svg}"
     assert [text.text for text in root.iter(f"{space}text")] == ["first", "second", "third"]
     filled = [box.get("fill") for box in root.iter(f"{space}rect")][1:]
-    assert filled == [COLOURS[result.outcome] for result in results.values()]
+    assert filled == [COLORS[result.outcome] for result in results.values()]
     assert len(list(root.iter(f"{space}path"))) == 2 * 2, "two arrows, each a line and a head"

@@ -59,7 +59,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "discriminator.normalization": NORMALIZATIONS,
     "condition": ("label", "attributes"),
     "matching_aware": (False, True),
-    "augment": ((), ("translation",), ("cutout",), ("colour",), ("colour", "translation", "cutout")),
+    "augment": ((), ("translation",), ("cutout",), ("color",), ("color", "translation", "cutout")),
     "packing": (1, 2),
     "minibatch_stddev": (0, 4),
     "labelled": (1.0, 0.5),

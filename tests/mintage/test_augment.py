@@ -54,12 +54,12 @@ def test_cutout_blanks_at_most_a_quarter_of_an_image_and_changes_nothing_else() 
     assert ((cut == 0) | (cut == 1)).all()
 
 
-def test_colour_moves_brightness_saturation_and_contrast_within_their_ranges() -> None:
+def test_color_moves_brightness_saturation_and_contrast_within_their_ranges() -> None:
     gray = torch.full((500, 3, 4, 4), 0.2)
-    shift = (augment(gray, ["colour"], stream(0, "test")) - 0.2)[:, 0, 0, 0]
+    shift = (augment(gray, ["color"], stream(0, "test")) - 0.2)[:, 0, 0, 0]
     assert shift.abs().max() <= 0.5
     assert shift.std().item() == pytest.approx(12**-0.5, rel=0.1)
-    changed = augment(IMAGES, ["colour"], stream(0, "test"))
+    changed = augment(IMAGES, ["color"], stream(0, "test"))
     contrast = changed.mean(1).flatten(1).std(1) / IMAGES.mean(1).flatten(1).std(1)
     assert 0.5 <= contrast.min() < 0.6
     assert 1.4 < contrast.max() <= 1.5

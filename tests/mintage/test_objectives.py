@@ -20,7 +20,7 @@ def cross_entropy(real: Tensor, fake: Tensor, smoothing: float) -> Tensor:
 
 
 def best_discriminator(data: Tensor, generated: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Logits on a discrete space that minimise the discriminator's loss under the two densities."""
+    """Logits on a discrete space that minimize the discriminator's loss under the two densities."""
     logits = torch.zeros(len(data), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([logits], max_iter=500, tolerance_grad=1e-12, tolerance_change=1e-16)
 

@@ -31,7 +31,7 @@ BY_IMAGE: dict[str, dict[str, Any]] = {
     "packs, augmented": {
         "family": "modern",
         "packing": 2,
-        "augment": ["colour", "translation", "cutout"],
+        "augment": ["color", "translation", "cutout"],
         "shape": (3, 8, 8),
         "penalties": [{"name": "r1", "interval": 2}],
     },

@@ -216,7 +216,7 @@ WRONG = [
     row(generator__conditioning="plane", discriminator__conditioning="concat"),
     row(generator__normalization="instance"),
     row(network="r3gan", generator__normalization="batch"),
-    row(augment=("colour",)),
+    row(augment=("color",)),
     row(packing=2, discriminator__conditioning="code"),
     row(minibatch_stddev=3),
     row(minibatch_stddev=4, discriminator__conditioning="code"),

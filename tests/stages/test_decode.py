@@ -43,9 +43,9 @@ def test_gray_becomes_three_equal_channels() -> None:
     np.testing.assert_array_equal(to_uint8(got), np.stack([LEVELS] * 3))
 
 
-@pytest.mark.parametrize(("colour", "luma"), [((255, 0, 0), 0.299), ((0, 255, 0), 0.587), ((0, 0, 255), 0.114)])
-def test_colour_becomes_gray_by_the_luminance_of_itu_r_601(colour: tuple[int, int, int], luma: float) -> None:
-    got = values(encoded(Image.new("RGB", (8, 8), colour)))
+@pytest.mark.parametrize(("color", "luma"), [((255, 0, 0), 0.299), ((0, 255, 0), 0.587), ((0, 0, 255), 0.114)])
+def test_color_becomes_gray_by_the_luminance_of_itu_r_601(color: tuple[int, int, int], luma: float) -> None:
+    got = values(encoded(Image.new("RGB", (8, 8), color)))
     assert (got + 1) / 2 == pytest.approx(luma, abs=0.5 / 255)
 
 
@@ -67,7 +67,7 @@ def test_one_bit_is_black_and_white() -> None:
     assert got.tolist() == [[[1.0, -1.0]]]
 
 
-def test_a_palette_gives_its_colours_and_its_transparent_colour_is_white() -> None:
+def test_a_palette_gives_its_colors_and_its_transparent_color_is_white() -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.putpixel((1, 0), 1)
@@ -90,7 +90,7 @@ def test_half_transparent_gray_lies_half_way_to_white() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_cmyk_becomes_the_colours_it_prints(kind: str) -> None:
+def test_cmyk_becomes_the_colors_it_prints(kind: str) -> None:
     got = to_uint8(values(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), kind), 3))
     assert got[:, 8, 8] == pytest.approx([255, 0, 0], abs=2)
 

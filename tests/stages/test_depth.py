@@ -44,7 +44,7 @@ def test_what_lies_beyond_black_and_white_is_clipped() -> None:
     ]
 
 
-def test_8_bits_may_have_another_white_too_in_gray_and_in_colour_and_under_transparency() -> None:
+def test_8_bits_may_have_another_white_too_in_gray_and_in_color_and_under_transparency() -> None:
     shades = np.arange(16, dtype=np.uint8).reshape(4, 4)
     for image in (Image.fromarray(shades), Image.fromarray(np.stack([shades] * 3, -1))):
         for channels in (1, 3):

@@ -150,7 +150,7 @@ def test_letterbox_fills_the_frame_and_pad_never_enlarges(fit: Fit, extent: int)
     assert larger.any(0).sum() == 26  # 0.8 of 32, rounded to whole pixels
 
 
-def test_the_background_is_in_the_colours_of_the_picture() -> None:
+def test_the_background_is_in_the_colors_of_the_picture() -> None:
     frame = Geometry(4, 2, "letterbox", background="#ff8000")
     assert as_array(fitted(Image.new("RGB", (2, 2)), frame))[0, 0].tolist() == [255, 128, 0]
     gray = 0.299 * 255 + 0.587 * 128

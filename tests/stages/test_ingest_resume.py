@@ -289,7 +289,7 @@ def test_ten_times_the_images_take_no_more_memory(tmp_path: Path) -> None:
     for count in (3_000, 30_000):
         folder = tmp_path / str(count)
         folder.mkdir()
-        options = {"images": count, "height": 8, "width": 8, "colours": "gray"}
+        options = {"images": count, "height": 8, "width": 8, "colors": "gray"}
         write_params(folder, {"ingest.source": "glyphs", "ingest.options": options, "ingest.shard_images": 2500})
         code = "import resource; from stages import ingest; ingest.main()\n"
         code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -101,8 +101,8 @@ def test_a_misspelt_source_or_option_is_told_the_nearest() -> None:
         checked_options(ingest_params(source="folders", path="x"))
     with refused("params-invalid", "ingest.options.image = 3 is not a known key: did you mean 'images'?"):
         checked_options(ingest_params(source="glyphs", path="x", options={"image": 3}))
-    with refused("params-invalid", "ingest.options.colours = 'grye' is not one of ", "did you mean 'gray'?"):
-        checked_options(ingest_params(source="glyphs", path="x", options={"colours": "grye"}))
+    with refused("params-invalid", "ingest.options.colors = 'grye' is not one of ", "did you mean 'gray'?"):
+        checked_options(ingest_params(source="glyphs", path="x", options={"colors": "grye"}))
 
 
 def test_a_label_that_is_no_class_is_told_by_the_image_s_key(tmp_path: Path) -> None:

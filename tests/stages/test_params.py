@@ -128,8 +128,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ),
         (
             "train.recipe",
-            "{augment: [color]}",
-            "train.recipe.augment.0 = 'color' is not one of .*: did you mean 'colour'?",
+            "{augment: [colro]}",
+            "train.recipe.augment.0 = 'colro' is not one of .*: did you mean 'color'?",
         ),
         (
             "train.recipe",

@@ -17,7 +17,6 @@ from stages.common.levels import FloatImages, floats
 from stages.common.shards import ShardReader, shards
 from stages.common.split import Split
 from stages.images.partners import made
-from stages.sources.glyphs import Options as Glyphs
 from tests.stages.source_files import encoded, ingested, noise, normalize_params, normalized
 
 SIDES = ("train", "holdout")
@@ -151,11 +150,6 @@ def test_gray_is_the_luminance_in_one_channel() -> None:
     got = partner_of(picture, "gray")
     expected = 0.299 * picture[0] + 0.587 * picture[1] + 0.114 * picture[2]
     np.testing.assert_allclose(got, expected[None], atol=1e-6)
-
-
-def test_grey_of_older_params_is_gray() -> None:
-    assert normalize_params(partner="grey", channels=3).partner == "gray"
-    assert Glyphs.model_validate({"colours": "grey"}).colours == "gray"
 
 
 def test_gray_of_a_gray_image_is_refused() -> None:

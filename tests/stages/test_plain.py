@@ -63,7 +63,7 @@ LEFT_TO_PILLOW = {
     "PNG with a profile": encoded(soft(8, 8), icc_profile=SRGB),
     "PNG to be turned": encoded(soft(8, 8), exif=EXIF),
     "PNG with XMP": encoded(soft(8, 8), pnginfo=with_text()),
-    "PNG with a transparent colour": encoded(soft(8, 8), transparency=(1, 2, 3)),
+    "PNG with a transparent color": encoded(soft(8, 8), transparency=(1, 2, 3)),
     "PNG with alpha": encoded(soft(8, 8, "RGBA")),
     "PNG with a palette": encoded(soft(8, 8, "P")),
     "PNG of one bit": encoded(soft(8, 8, "1")),

@@ -60,7 +60,7 @@ def chart(**options: Any) -> str:
     return line_chart("name", "what it shows", [Series([0, 1000, 2000], [3.0, 1.0, 2.0])], **options)
 
 
-def test_a_chart_has_only_the_colours_of_the_page_and_its_words_as_text() -> None:
+def test_a_chart_has_only_the_colors_of_the_page_and_its_words_as_text() -> None:
     svg = chart(level=1.5, mark=(1000, 1.0))
     assert "seen in training</text>" in svg
     assert not re.search(r"#[0-9a-f]{6}\b", svg)

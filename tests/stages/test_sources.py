@@ -270,11 +270,11 @@ def test_16_bits_fractions_and_truths_keep_what_they_say(tmp_path: Path) -> None
     np.testing.assert_array_equal(np.stack(pixels(table)), (deep > 200) * 255)
 
 
-@pytest.mark.parametrize(("colours", "shape"), [("rgb", (40, 24, 3)), ("gray", (40, 24))])
-def test_glyphs_are_drawn_at_any_size_and_colour_and_labelled(
-    tmp_path: Path, colours: str, shape: tuple[int, ...]
+@pytest.mark.parametrize(("colors", "shape"), [("rgb", (40, 24, 3)), ("gray", (40, 24))])
+def test_glyphs_are_drawn_at_any_size_and_color_and_labelled(
+    tmp_path: Path, colors: str, shape: tuple[int, ...]
 ) -> None:
-    options = {"images": 60, "height": 40, "width": 24, "letters": "xΩ7", "colours": colours}
+    options = {"images": 60, "height": 40, "width": 24, "letters": "xΩ7", "colors": colors}
     table = ingested(tmp_path / "raw", source="glyphs", path="unused", options=options)
     drawn = pixels(table)
     assert {picture.shape for picture in drawn} == {shape}
@@ -296,7 +296,7 @@ def test_glyphs_depend_on_the_seed_and_the_number_alone() -> None:
 
 def test_a_nearest_mean_tells_the_letters_apart_and_not_what_was_shuffled() -> None:
     """What is drawn is what the label says."""
-    options = {"images": 800, "letters": "AIO", "colours": "gray", "rotation": 5.0, "smallest": 0.8}
+    options = {"images": 800, "letters": "AIO", "colors": "gray", "rotation": 5.0, "smallest": 0.8}
     source = open_source(ingest_params(source="glyphs", path="x", options=options))
     drawn = [
         (np.asarray(Image.open(io.BytesIO(i.content()))) / 255.0, i.label) for i in source.images if callable(i.content)

@@ -209,7 +209,7 @@ def test_a_failure_is_one_sentence_with_the_expectation_the_finding_examples_and
     assert "\n" not in sentence
     assert "fails 3 of 26 expectations" in sentence
     assert "'Every image has a label', but found 1 exception (e.g. 'two\\nlines')" in sentence
-    assert "5% of the images are one flat colour', but found 8.33% (limit 5%, e.g. image-000, image-001" in sentence
+    assert "5% of the images are one flat color', but found 8.33% (limit 5%, e.g. image-000, image-001" in sentence
     assert "reports/validation.html" in sentence
 
 

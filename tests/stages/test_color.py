@@ -1,4 +1,4 @@
-"""Colours and levels: profiles, what lies under transparency, every type of number to [-1,1] and back."""
+"""Colors and levels: profiles, what lies under transparency, every type of number to [-1,1] and back."""
 
 import struct
 import zlib
@@ -49,7 +49,7 @@ def count(content: bytes) -> int:
     return number
 
 
-def test_a_profile_s_colours_become_those_of_srgb() -> None:
+def test_a_profile_s_colors_become_those_of_srgb() -> None:
     red = encoded(Image.new("RGB", (4, 4), (255, 0, 0)), icc_profile=profile(2.2, swapped=True))
     assert to_uint8(values(red, 3))[:, 0, 0] == pytest.approx([0, 255, 0], abs=3)
 
@@ -83,7 +83,7 @@ def test_a_damaged_profile_is_ignored(bad: bytes) -> None:
     assert to_uint8(values(content, 3))[:, 0, 0].tolist() == [10, 20, 30]
 
 
-def test_a_profile_of_colours_on_a_gray_picture_is_ignored() -> None:
+def test_a_profile_of_colors_on_a_gray_picture_is_ignored() -> None:
     content = encoded(Image.fromarray(LEVELS), icc_profile=profile(1.0))
     np.testing.assert_array_equal(to_uint8(values(content))[0], LEVELS)
 
@@ -147,7 +147,7 @@ DEEP_FILES: dict[str, Callable[[npt.NDArray[np.uint16]], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", DEEP_FILES)
-def test_colours_of_16_bits_keep_their_depth(kind: str) -> None:
+def test_colors_of_16_bits_keep_their_depth(kind: str) -> None:
     content = DEEP_FILES[kind](DEEP[..., :3])
     got, exact = values(content, 3), DEEP[..., :3].transpose(2, 0, 1) / 65535 * 2 - 1
     np.testing.assert_allclose(got, exact, atol=2e-7)
@@ -157,14 +157,14 @@ def test_colours_of_16_bits_keep_their_depth(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DEEP_FILES)
-def test_colours_of_16_bits_lie_over_the_background_in_their_depth(kind: str) -> None:
+def test_colors_of_16_bits_lie_over_the_background_in_their_depth(kind: str) -> None:
     alpha = DEEP[..., 3:] / 65535
     exact = DEEP[..., :3] / 65535 * alpha + np.array([0x20, 0x40, 0x60]) / 255 * (1 - alpha)
     got = values(DEEP_FILES[kind](DEEP), 3, "#204060")
     np.testing.assert_allclose(got, exact.transpose(2, 0, 1) * 2 - 1, atol=3e-7)
 
 
-def test_colours_of_16_bits_are_resized_in_their_depth() -> None:
+def test_colors_of_16_bits_are_resized_in_their_depth() -> None:
     flat = np.full((16, 24, 3), (1000, 30001, 65535), np.uint16)
     picture = decode(deep_png(flat), 3, 10**6).picture
     got = tensors([fitted(picture, Geometry(8, 8, "crop"))], 3)[0]

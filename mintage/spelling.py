@@ -1,0 +1,25 @@
+"""American spellings of names: what is written has these, and what older params and files say is still read."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+_AMERICAN = {
+    "colour": "color",
+    "colours": "colors",
+    "grey": "gray",
+}
+
+
+def american(name: Any) -> Any:
+    """A name in its American spelling; any other value as it is."""
+    return _AMERICAN.get(name, name) if isinstance(name, str) else name
+
+
+def american_keys(values: Mapping[str, Any], known: Collection[str] = tuple(_AMERICAN.values())) -> dict[str, Any]:
+    """The values, with keys that are not `known` in American spelling, where that is known and not itself there."""
+    return {_key(key, values, known): value for key, value in values.items()}
+
+
+def _key(key: str, values: Mapping[str, Any], known: Collection[str]) -> str:
+    spelled: str = american(key)
+    return spelled if key not in known and spelled in known and spelled not in values else key
