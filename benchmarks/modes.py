@@ -42,9 +42,9 @@ class Data:
     def points(self) -> torch.Tensor:
         """Points `[POINTS,1,1,2]` in [-1,1]."""
         random = stream(0, "benchmark/points")
-        modes = torch.randint(len(self.truth.centres), (POINTS,), generator=random)
+        modes = torch.randint(len(self.truth.centers), (POINTS,), generator=random)
         around = self.truth.std * torch.randn(POINTS, 2, generator=random)
-        return ((self.truth.centres[modes] + around) / self.scale)[:, None, None]
+        return ((self.truth.centers[modes] + around) / self.scale)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def run(name: str, entry: str, seeds: int) -> str:
     for seed in range(seeds):
         figures.append(measured(trained(ENTRIES[entry], data, seed), data, seed))
         print(f"{name}, {entry}, seed {seed}: {figures[-1]}", file=sys.stderr, flush=True)
-    return line(entry, figures, len(data.truth.centres), (time.process_time() - start) / seeds)
+    return line(entry, figures, len(data.truth.centers), (time.process_time() - start) / seeds)
 
 
 def main() -> None:

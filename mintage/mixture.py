@@ -11,21 +11,21 @@ from torch import Tensor
 class Mixture:
     """K Gaussians `N(center, std^2 I)` of D dimensions, all equally likely."""
 
-    centres: Tensor
+    centers: Tensor
     """`[K,D]`."""
     std: float
 
     def nearest(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """For each point `[N,D]` the distance to its nearest center, and that center's index: both `[N]`."""
         # No matrix product: its rounding error is as large as a small standard deviation.
-        distances = torch.cdist(points.double(), self.centres.double(), compute_mode="donot_use_mm_for_euclid_dist")
+        distances = torch.cdist(points.double(), self.centers.double(), compute_mode="donot_use_mm_for_euclid_dist")
         nearest = distances.min(dim=1)
         return nearest.values, nearest.indices
 
     def density(self, points: Tensor) -> Tensor:
         """p(x) at points `[N,D]`: `[N]`, in float64."""
-        dimensions = self.centres.shape[1]
-        squared = (points.double()[:, None] - self.centres.double()).square().sum(2)
+        dimensions = self.centers.shape[1]
+        squared = (points.double()[:, None] - self.centers.double()).square().sum(2)
         height = (2 * math.pi * self.std**2) ** (-dimensions / 2)
         density: Tensor = height * (-squared / (2 * self.std**2)).exp().mean(1)
         return density

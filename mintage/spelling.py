@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 _AMERICAN = {
+    "centre": "center",
+    "centres": "centers",
     "colour": "color",
     "colours": "colors",
     "grey": "gray",

@@ -28,7 +28,7 @@ def mode_figures(points: Tensor, truth: Mixture) -> ModeFigures:
     mode or none is of high quality.
     Raises ValueError if there is no point, or the points have other dimensions or are not finite.
     """
-    modes, dimensions = truth.centres.shape
+    modes, dimensions = truth.centers.shape
     if points.ndim != 2 or len(points) == 0 or points.shape[1] != dimensions:
         raise ValueError(f"points must be [N,{dimensions}] with N at least 1, not {list(points.shape)}")
     if not torch.isfinite(points).all():

@@ -118,7 +118,7 @@ class Normalize(Section):
     height: Annotated[int, Field(ge=1, le=4096)]
     width: Annotated[int, Field(ge=1, le=4096)]
     fit: Literal["resize", "crop", "letterbox", "pad"]
-    crop_position: Literal["centre", "random"]
+    crop_position: Annotated[Literal["center", "random"], BeforeValidator(american)]
     crop_seed: Seed
     resample: Literal["lanczos", "area"]
     reducing_gap: Annotated[float, Field(ge=1, le=16)]

@@ -5,12 +5,14 @@ Another package adds a medium as an entry point of the group `mintage.media`, wi
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from mintage.nearest import nearest
+from mintage.spelling import american_keys
 from stages.common.errors import UserError
 from stages.media.medium import Medium
 
@@ -38,8 +40,9 @@ def medium_of(facts: Mapping[str, Any]) -> Medium:
         former = (load(name).read_former(facts) for name in BUILT_IN)
         return next((medium for medium in former if medium is not None), load(FORMER)())
     name = about["name"]
+    medium, known = load(name), {key: value for key, value in about.items() if key != "name"}
     try:
-        return load(name)(**{key: value for key, value in about.items() if key != "name"})
+        return medium(**american_keys(known, [field.name for field in fields(medium)]))
     except TypeError as error:
         raise UserError(
             "medium-misfit", f"what is known of the medium {name!r} does not fit ({error}): ingest again"

@@ -12,11 +12,11 @@ const coordinatesOf = (values, dimensions, scale) =>
     Array.from({ length: dimensions }, (_, axis) => values[point * dimensions + axis] * scale));
 
 /** How many modes have a point within three standard deviations, and the share of points that are so near to one. */
-const modeFigures = (points, { centres, std }) => {
+const modeFigures = (points, { centres: centers, std }) => {
   const captured = new Set();
   let good = 0;
   for (const point of points) {
-    const distances = centres.map((centre) => Math.hypot(...centre.map((one, axis) => one - point[axis])));
+    const distances = centers.map((center) => Math.hypot(...center.map((one, axis) => one - point[axis])));
     const nearest = distances.indexOf(Math.min(...distances));
     if (distances[nearest] > HIGH_QUALITY * std) continue;
     captured.add(nearest);
@@ -33,24 +33,24 @@ const disk = (context, x, y, radius, filled) => {
 };
 
 /** Dots over a circle at each center, which shows where it is, not how wide. */
-const drawPlane = (context, points, { centres, scale }, side) => {
+const drawPlane = (context, points, { centres: centers, scale }, side) => {
   const place = ([x, y]) => [(side * (x / scale + 1)) / 2, (side * (1 - y / scale)) / 2];
   context.strokeStyle = COLORS.real;
   context.fillStyle = COLORS.made;
-  for (const centre of centres) disk(context, ...place(centre), side / 60, false);
+  for (const center of centers) disk(context, ...place(center), side / 60, false);
   context.globalAlpha = 0.5;
   for (const point of points) disk(context, ...place(point), Math.max(1, side / 240), true);
   context.globalAlpha = 1;
 };
 
 /** Bars of how many points lie where, and the density of the data as a line, from five standard deviations on. */
-const drawLine = (context, points, { centres, std }, side) => {
-  const ends = [Math.min(...centres.flat()) - 5 * std, Math.max(...centres.flat()) + 5 * std];
+const drawLine = (context, points, { centres: centers, std }, side) => {
+  const ends = [Math.min(...centers.flat()) - 5 * std, Math.max(...centers.flat()) + 5 * std];
   const width = (ends[1] - ends[0]) / BARS;
   const counts = new Array(BARS).fill(0);
   for (const [x] of points) counts[Math.max(0, Math.min(BARS - 1, Math.floor((x - ends[0]) / width)))] += 1;
-  const bell = (x, centre) => Math.exp(-(((x - centre) / std) ** 2) / 2) / (std * Math.sqrt(2 * Math.PI));
-  const density = (x) => centres.reduce((sum, [centre]) => sum + bell(x, centre), 0) / centres.length;
+  const bell = (x, center) => Math.exp(-(((x - center) / std) ** 2) / 2) / (std * Math.sqrt(2 * Math.PI));
+  const density = (x) => centers.reduce((sum, [center]) => sum + bell(x, center), 0) / centers.length;
   const heights = counts.map((count) => count / points.length / width);
   const curve = Array.from({ length: side }, (_, pixel) => density(ends[0] + ((pixel + 0.5) / side) * (ends[1] - ends[0])));
   const scale = (0.95 * side) / Math.max(...heights, ...curve);

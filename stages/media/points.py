@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mintage.metrics import Metric
+from mintage.spelling import american_keys
 from stages.media.medium import Medium, Passage, Plots, Shape, Trait, Words
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ _IN_THE_PLANE = Plots(
 
 @dataclass(frozen=True)
 class Points(Medium):
-    """Points from Gaussians around `centres` `[K,D]` with standard deviation `std`, in their own units."""
+    """Points from Gaussians around `centers` `[K,D]` with standard deviation `std`, in their own units."""
 
     name = "points"
     words = Words("point", "a point", "points", "coordinate")
@@ -95,7 +96,7 @@ class Points(Medium):
     task = "other"
     unconditional_family = "modern_points"
 
-    centres: list[list[float]]
+    centers: list[list[float]]
     std: float
     scale: float
 
@@ -105,7 +106,7 @@ class Points(Medium):
 
     @property
     def dimensions(self) -> int:
-        return len(self.centres[0])
+        return len(self.centers[0])
 
     @property
     def shape(self) -> Shape:
@@ -125,6 +126,10 @@ class Points(Medium):
 
         return encode_pfm((sample[0] + 1) / 2), "pfm"
 
+    def to_json(self) -> dict[str, Any]:
+        """Its name and facts; releases have "centres", by which older versions read them."""
+        return {"centres" if key == "centers" else key: value for key, value in super().to_json().items()}
+
     def measure(self, samples: "Tensor", held_out: "Tensor") -> dict[str, float]:
         """Metrics of the points against the true distribution alone."""
         from mintage.metrics.modes import mode_figures
@@ -142,7 +147,7 @@ class Points(Medium):
 
         from mintage.mixture import Mixture
 
-        return Mixture(torch.tensor(self.centres, dtype=torch.float64), self.std)
+        return Mixture(torch.tensor(self.centers, dtype=torch.float64), self.std)
 
     def coordinates(self, samples: "Tensor") -> "Tensor":
         """Points `[N,1,1,D]` in [-1,1] in their own units: `[N,D]`."""
@@ -152,4 +157,4 @@ class Points(Medium):
     def read_former(cls, facts: Mapping[str, Any]) -> "Points | None":
         """The medium from manifests, shards and releases in which it was the "truth"."""
         truth = facts.get("truth")
-        return None if truth is None else cls(**truth)
+        return None if truth is None else cls(**american_keys(truth))

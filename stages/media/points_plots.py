@@ -85,7 +85,7 @@ class PointPlots(Drawings):
             axes.plot(walks[:, :, 0].T, marker="o", markersize=3, linewidth=1)
             axes.set_xlabel("step")
             axes.set_ylabel("x")
-            middle, reach = truth.centres[0][0], 3 * truth.std
+            middle, reach = truth.centers[0][0], 3 * truth.std
             axes.axhspan(middle - reach, middle + reach, color=_REAL, alpha=0.08, label="3 std of the data")
             axes.legend(loc="upper left", fontsize=8, frameon=False)
         else:
@@ -102,8 +102,8 @@ class PointPlots(Drawings):
 
 def _scatter(axes: Axes, points: Tensor, truth: Points, color: str) -> None:
     """Dots over a circle at each center, which shows its place, not its width."""
-    centres = np.array(truth.centres)
-    axes.scatter(centres[:, 0], centres[:, 1], s=90, facecolors="none", edgecolors=_REAL, linewidths=0.7, alpha=0.6)
+    centers = np.array(truth.centers)
+    axes.scatter(centers[:, 0], centers[:, 1], s=90, facecolors="none", edgecolors=_REAL, linewidths=0.7, alpha=0.6)
     axes.scatter(points[:, 0], points[:, 1], s=2, color=color, alpha=0.35, linewidths=0)
     axes.set_xlim(-truth.scale, truth.scale)
     axes.set_ylim(-truth.scale, truth.scale)
@@ -137,7 +137,7 @@ def _histogram(axes: Axes, points: Tensor, truth: Points, color: str) -> None:
 
 def _line(truth: Points) -> Tensor:
     """Places `[N,1]` from five standard deviations left of all centers to five right of them."""
-    low, high = min(truth.centres)[0] - 5 * truth.std, max(truth.centres)[0] + 5 * truth.std
+    low, high = min(truth.centers)[0] - 5 * truth.std, max(truth.centers)[0] + 5 * truth.std
     return torch.linspace(low, high, _CURVE, dtype=torch.float64)[:, None]
 
 
@@ -148,7 +148,7 @@ def _smoothed(points: Tensor) -> Mixture:
 
 
 def _title(points: Tensor, truth: Points) -> str:
-    found, modes = mode_figures(points, truth.mixture()), len(truth.centres)
+    found, modes = mode_figures(points, truth.mixture()), len(truth.centers)
     good = f"{100 * found.high_quality:.1f}% within 3 std"
     return good if modes == 1 else f"{found.captured} of {modes} modes, {good}"
 

@@ -10,7 +10,7 @@ from stages.sources.mixture import MixtureOptions, mixture
 _SIDE = (-4.0, -2.0, 0.0, 2.0, 4.0)
 Options = MixtureOptions
 READS_PATH = False
-MEDIUM = Points([list(centre) for centre in product(_SIDE, _SIDE)], std=0.05, scale=5.0)
+MEDIUM = Points([list(center) for center in product(_SIDE, _SIDE)], std=0.05, scale=5.0)
 
 
 def read(_: Ingest, options: MixtureOptions) -> Source:

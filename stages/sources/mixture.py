@@ -29,12 +29,12 @@ def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
 
     With several Gaussians, a point's label is the number of its Gaussian.
     """
-    several = len(truth.centres) > 1
+    several = len(truth.centers) > 1
     return Source(
         name=name,
         licence="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=[" ".join(f"{x:.2g}" for x in centre) for centre in truth.centres] if several else None,
+        classes=[" ".join(f"{x:.2g}" for x in center) for center in truth.centers] if several else None,
         images=_points(truth, options, several),
         medium=truth,
         count=_count(options),
@@ -62,10 +62,10 @@ def _draw_blocks(truth: Points, seed: int, count: int) -> Iterator[tuple[Modes, 
     """
     for_modes, for_noise = np.random.default_rng(seed), np.random.default_rng(seed)
     for size in _blocks(count):
-        for_noise.integers(len(truth.centres), size=size)
+        for_noise.integers(len(truth.centers), size=size)
     for size in _blocks(count):
-        modes = for_modes.integers(len(truth.centres), size=size)
-        points = np.array(truth.centres)[modes] + truth.std * for_noise.standard_normal((size, truth.shape[-1]))
+        modes = for_modes.integers(len(truth.centers), size=size)
+        points = np.array(truth.centers)[modes] + truth.std * for_noise.standard_normal((size, truth.shape[-1]))
         yield modes, ((points / truth.scale + 1) / 2).astype(np.float32)
 
 

@@ -50,7 +50,7 @@ def test_cutout_blanks_at_most_a_quarter_of_an_image_and_changes_nothing_else() 
     cut = augment(ones, ["cutout"], stream(0, "test"))
     gone = (cut == 0).flatten(1).sum(1)
     assert gone.max() == 6 * 4
-    assert gone.min() >= 3 * 2  # a corner of the rectangle where its centre lies in the image's corner
+    assert gone.min() >= 3 * 2  # a corner of the rectangle where its center lies in the image's corner
     assert ((cut == 0) | (cut == 1)).all()
 
 

@@ -18,7 +18,7 @@ def draw_points(modes: list[int], std: float = 0.05, count: int = COUNT) -> Tens
     """Points around these modes of the grid, each as often as any other."""
     random = torch.Generator().manual_seed(0)
     chosen = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=random)]
-    return GRID.centres[chosen] + std * torch.randn(count, 2, generator=random)
+    return GRID.centers[chosen] + std * torch.randn(count, 2, generator=random)
 
 
 def test_a_perfect_sampler_captures_every_mode_in_the_share_of_a_plane_s_gaussian() -> None:
@@ -29,7 +29,7 @@ def test_a_perfect_sampler_captures_every_mode_in_the_share_of_a_plane_s_gaussia
 
 
 def test_half_of_the_modes_dropped_costs_their_number_and_the_logarithm_of_two() -> None:
-    grid = Mixture(GRID.centres[:24], 0.05)
+    grid = Mixture(GRID.centers[:24], 0.05)
     figures = mode_figures(draw_points(list(range(12))), grid)
     assert figures.captured == 12
     assert figures.reverse_kl == pytest.approx(math.log(2), abs=1e-3)
@@ -63,7 +63,7 @@ def test_a_point_at_three_standard_deviations_is_of_high_quality_and_one_beyond_
 
 def test_a_small_deviation_far_from_the_origin_is_not_lost_in_rounding() -> None:
     far = Mixture(torch.tensor([[1000.0, 1000.0], [1001.0, 1000.0]], dtype=torch.float64), 1e-3)
-    points = far.centres.repeat(500, 1) + 1e-3 * torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    points = far.centers.repeat(500, 1) + 1e-3 * torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
     assert mode_figures(points, far).high_quality > 0.97
 
 

@@ -28,13 +28,13 @@ def batch(seed: int, count: int = 7) -> Tensor:
 
 
 @pytest.mark.parametrize("penalty", [wgan_gp, dragan])
-def test_a_linear_critics_one_centred_penalty_is_its_slope_less_one_squared(penalty: type) -> None:
+def test_a_linear_critics_one_centered_penalty_is_its_slope_less_one_squared(penalty: type) -> None:
     found = penalty(linear, batch(1), batch(2), stream(0, "test"))
     assert found.item() == pytest.approx((LINEAR.norm().item() - 1) ** 2)
 
 
 @pytest.mark.parametrize("penalty", [r1, r2])
-def test_a_linear_critics_zero_centred_penalty_is_half_its_slope_squared(penalty: type) -> None:
+def test_a_linear_critics_zero_centered_penalty_is_half_its_slope_squared(penalty: type) -> None:
     assert penalty(linear, batch(1), batch(2), stream(0, "test")).item() == pytest.approx(
         LINEAR.square().sum().item() / 2
     )

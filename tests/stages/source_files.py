@@ -51,7 +51,7 @@ def normalize_params(**changes: Any) -> Normalize:
         "reducing_gap": 4.0,
         "upscale": "allow",
     }
-    shape |= {"crop_position": "centre", "crop_seed": 0, "background": "#ffffff", "partner": None}
+    shape |= {"crop_position": "center", "crop_seed": 0, "background": "#ffffff", "partner": None}
     shape |= {"black": None, "white": None, "near_copies": {"likeness": 0.998, "hash_distance": 3}}
     split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}
     return Normalize.model_validate({**shape, **split, **changes})

@@ -192,7 +192,7 @@ def test_a_picture_of_the_asked_size_is_not_resampled(fit: Fit) -> None:
     np.testing.assert_array_equal(to_uint8(values(encoded(Image.fromarray(picture)), 1, fit, (9, 13)))[0], picture)
 
 
-def test_crop_cuts_the_centre_exactly_where_nothing_needs_scaling() -> None:
+def test_crop_cuts_the_center_exactly_where_nothing_needs_scaling() -> None:
     picture = noise(1, 8, 21)[0]
     np.testing.assert_array_equal(
         to_uint8(values(encoded(Image.fromarray(picture)), 1, "crop", (8, 8)))[0], picture[:, 6:14]

@@ -32,10 +32,10 @@ def by_force(hashes: Hashes, distance: int) -> list[tuple[int, int]]:
 
 
 @settings(max_examples=60)
-@given(seed=st.integers(0, 2**32), distance=st.integers(0, 8), centres=st.integers(1, 30), flips=st.integers(0, 8))
-def test_the_candidates_are_those_of_comparing_all_with_all(seed: int, distance: int, centres: int, flips: int) -> None:
+@given(seed=st.integers(0, 2**32), distance=st.integers(0, 8), centers=st.integers(1, 30), flips=st.integers(0, 8))
+def test_the_candidates_are_those_of_comparing_all_with_all(seed: int, distance: int, centers: int, flips: int) -> None:
     random = np.random.default_rng(seed)
-    hashes = random.choice(random.integers(0, 2**64, centres, dtype=np.uint64), 80)
+    hashes = random.choice(random.integers(0, 2**64, centers, dtype=np.uint64), 80)
     for _ in range(flips):
         hashes = hashes ^ np.left_shift(np.uint64(1), random.integers(0, 64, 80, dtype=np.uint64))
     found = candidates(hashes, distance)

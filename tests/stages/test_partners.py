@@ -91,7 +91,7 @@ def with_partners(folder: Path, partners: Sequence[bytes | None]) -> None:
     pq.write_table(table.append_column("partner", pa.array(column, kind)), shards(folder / "raw")[0])
 
 
-@pytest.mark.parametrize("position", ["centre", "random"])
+@pytest.mark.parametrize("position", ["center", "random"])
 def test_partners_by_name_are_cut_at_the_same_place(tmp_path: Path, position: str) -> None:
     negatives = [encoded(Image.fromarray(255 - image)) for image in noise(8, 8, 24)]
     with_partners(tmp_path, negatives)

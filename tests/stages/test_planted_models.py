@@ -160,13 +160,13 @@ def ring(count: int, seed: int) -> tuple[Mixture, Tensor]:
     angles = torch.arange(8) * torch.pi / 4
     truth = Mixture(2 * torch.stack([angles.cos(), angles.sin()], 1), 0.02)
     modes = torch.randint(8, (count,), generator=random(seed))
-    return truth, truth.centres[modes] + truth.std * torch.randn(count, 2, generator=random(seed + 1))
+    return truth, truth.centers[modes] + truth.std * torch.randn(count, 2, generator=random(seed + 1))
 
 
 def test_figures_of_modes_only_guard_since_few_points_or_noise_score_as_real_ones() -> None:
     truth, points = ring(2000, 0)
     floor = mode_figures(points, truth)
-    one, one_a_mode = points[:1].expand(2000, 2), truth.centres.repeat(250, 1)
+    one, one_a_mode = points[:1].expand(2000, 2), truth.centers.repeat(250, 1)
     wide = points + 0.2 * torch.randn(points.shape, generator=random(5))
     assert mode_figures(one, truth).high_quality > floor.high_quality
     assert mode_figures(one_a_mode, truth).reverse_kl < floor.reverse_kl

@@ -47,11 +47,11 @@ def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, sou
     points = truth.coordinates(torch.from_numpy(split.images()))
     figures = mode_figures(points, truth.mixture())
     within = math.erf(3 / math.sqrt(2)) if source == "gaussian" else 1 - math.exp(-4.5)
-    assert figures.captured == MODES[source] == len(truth.centres)
+    assert figures.captured == MODES[source] == len(truth.centers)
     assert figures.high_quality == pytest.approx(within, abs=0.006)
     assert figures.reverse_kl < 0.01
     _, nearest = truth.mixture().nearest(points)
-    around = points - truth.mixture().centres[nearest]
+    around = points - truth.mixture().centers[nearest]
     assert around.std().item() == pytest.approx(truth.std, rel=0.03)
     assert around.mean(0).abs().max().item() < 4 * truth.std / math.sqrt(4000)
 
@@ -59,8 +59,8 @@ def test_points_are_drawn_from_the_truth_that_goes_with_them(tmp_path: Path, sou
 def test_ring_and_grid_are_those_of_pacgan(tmp_path: Path) -> None:
     _, ring = normalize_points(tmp_path / "ring", "ring", 50)
     _, grid = normalize_points(tmp_path / "grid", "grid", 50)
-    assert [round(math.hypot(*centre), 9) for centre in ring.centres] == [1.0] * 8
-    assert sorted(grid.centres) == [[x, y] for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
+    assert [round(math.hypot(*center), 9) for center in ring.centers] == [1.0] * 8
+    assert sorted(grid.centers) == [[x, y] for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
     assert (ring.std, grid.std) == (0.01, 0.05)
 
 
@@ -69,7 +69,7 @@ def test_the_benchmark_measures_on_what_the_sources_draw_from(name: str) -> None
     truth = import_module(f"stages.sources.{name}").MEDIUM
     data = DATA[name]()
     assert (data.truth.std, data.scale) == (truth.std, truth.scale)
-    torch.testing.assert_close(data.truth.centres.double(), truth.mixture().centres, atol=1e-6, rtol=0)
+    torch.testing.assert_close(data.truth.centers.double(), truth.mixture().centers, atol=1e-6, rtol=0)
 
 
 def test_a_point_s_label_is_the_mode_it_was_drawn_from(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_points_do_not_depend_on_how_many_are_drawn_at_once(
     table = ingested(tmp_path / "raw", source=source, path="unused", options={"points": 100, "seed": 3})
     truth, random = import_module(f"stages.sources.{source}").MEDIUM, np.random.default_rng(3)
     modes = random.integers(MODES[source], size=110)
-    points = np.array(truth.centres)[modes] + truth.std * random.standard_normal((110, len(truth.centres[0])))
+    points = np.array(truth.centers)[modes] + truth.std * random.standard_normal((110, len(truth.centers[0])))
     expected = ((points / truth.scale + 1) / 2).astype("<f4")
     drawn_ = [np.frombuffer(image["bytes"][-expected[0].nbytes :], "<f4") for image in table["image"].to_pylist()]
     np.testing.assert_array_equal(np.stack(drawn_), expected)

@@ -8,6 +8,7 @@ from tests.stages.source_files import normalize_params
 
 def test_values_of_older_params_mean_the_same() -> None:
     assert normalize_params(partner="grey", channels=3).partner == "gray"
+    assert normalize_params(crop_position="centre").crop_position == "center"
 
 
 def test_a_key_of_older_params_means_the_same() -> None:

@@ -266,9 +266,9 @@ def test_points_are_shown_where_torch_puts_them_and_counted_at_their_modes(
     window.run("await explorer.idle()")
     assert isinstance(medium, Points)
     points = medium.coordinates(torchs(page))
-    assert points.shape == (500, len(medium.centres[0]))
+    assert points.shape == (500, len(medium.centers[0]))
     found = mode_figures(points, medium.mixture())
-    said = f"{found.captured} of {len(medium.centres)} modes reached, {100 * found.high_quality:.1f}% within 3 std"
+    said = f"{found.captured} of {len(medium.centers)} modes reached, {100 * found.high_quality:.1f}% within 3 std"
     assert said in page.status()
     green = (page.canvas()[..., 1] - page.canvas()[..., 0]) > 30
     if name == "plane":
