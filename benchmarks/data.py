@@ -74,7 +74,7 @@ def pictures(case: Case, count: int) -> Iterator[bytes]:
 def write_raw(case: Case, count: int, folder: Path, shard_images: int = 20_000) -> int:
     """Write raw shards as ingest does; returns the bytes of the images."""
     schema = encoded_schema(CLASSES, {"key": pa.string(), "sha256": pa.string(), "split": pa.string()})
-    about = {"name": case.name, "licence": "CC0 1.0", "origin": "made by benchmarks.data"}
+    about = {"name": case.name, "license": "CC0 1.0", "origin": "made by benchmarks.data"}
     schema = schema.with_metadata({**schema.metadata, "source": json.dumps(about), "max_pixels": str(10**7)})
     drawn, size = list(pictures(case, min(count, DIFFERENT))), 0
 

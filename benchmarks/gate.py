@@ -82,7 +82,7 @@ def write_table(normalized: Path, rows: int) -> None:
             for side, mask in sides.items()
         },
         "broken": [],
-        "source": {"name": "made", "licence": None, "origin": "made"},
+        "source": {"name": "made", "license": None, "origin": "made"},
         "fingerprint": "0" * 64,
         **dict.fromkeys(["attributes", "partner_shape", "domains"]),
     }

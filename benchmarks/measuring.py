@@ -72,7 +72,7 @@ def write_inputs(root: Path, checkpoints: int, train: int, holdout: int, shape: 
         table = tensor_table(images, labels, keys, CLASSES)
         rows = GROUP_BYTES // int(np.prod(shape))
         pq.write_table(table, shard_path(root / "data/normalized" / name, 0), row_group_size=rows)
-    source = {"name": "noise", "licence": None, "origin": None}
+    source = {"name": "noise", "license": None, "origin": None}
     manifest = {"fingerprint": "noise", "shape": shape, "classes": CLASSES, "source": source}
     absent = dict.fromkeys(["attributes", "partner_shape", "domains"])
     write_json(

@@ -21,7 +21,7 @@ def bring_data(example: Example, folder: Path) -> Path | None:
     place = folder / example.name
     if not _wrong(place, files):
         return place
-    print(f"{example.name}: {example.data.name} ({example.data.licence}) by: {command}", flush=True)
+    print(f"{example.name}: {example.data.name} ({example.data.license}) by: {command}", flush=True)
     with replacing_directory(place) as partial:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # a command may run `python`
         done = subprocess.run(

@@ -8,7 +8,9 @@ _AMERICAN = {
     "centres": "centers",
     "colour": "color",
     "colours": "colors",
+    "data_licence": "data_license",
     "grey": "gray",
+    "licence": "license",
 }
 
 
@@ -17,9 +19,9 @@ def american(name: Any) -> Any:
     return _AMERICAN.get(name, name) if isinstance(name, str) else name
 
 
-def american_keys(values: Mapping[str, Any], known: Collection[str] = tuple(_AMERICAN.values())) -> dict[str, Any]:
-    """The values, with keys that are not `known` in American spelling, where that is known and not itself there."""
-    return {_key(key, values, known): value for key, value in values.items()}
+def american_keys(values: Any, *, known: Collection[str] = tuple(_AMERICAN.values())) -> Any:
+    """A mapping whose keys have their American spelling where that is `known`, and not a key, too; else the value."""
+    return {_key(key, values, known): value for key, value in values.items()} if isinstance(values, Mapping) else values
 
 
 def _key(key: str, values: Mapping[str, Any], known: Collection[str]) -> str:

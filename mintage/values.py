@@ -130,7 +130,7 @@ def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
     if not isinstance(values, Mapping):
         raise ValueError(f"{key} = {values!r} is refused: it is a mapping, such as {{name: value}}")
     hints = annotations(kind)
-    values = american_keys(values, hints)
+    values = american_keys(values, known=hints)
     for name, value in values.items():
         if name not in hints:
             raise ValueError(f"{key}.{name} = {value!r} is not a known key{_advice(str(name), hints)}")

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mintage.nearest import nearest
+from mintage.spelling import american_keys
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.common.sections import SHA256, Finite, Positive, Section, validated, yaml_problem
@@ -25,7 +26,7 @@ class Source(Section):
     """Where the images of an example come from."""
 
     name: Text
-    licence: Text
+    license: Text
     origin: Text
     """A package, a page, or how they are drawn."""
     command: Text | None = None
@@ -170,5 +171,5 @@ def behind_firsts(chosen: Sequence[Example], found: Sequence[Example]) -> list[E
 def _over(values: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
     return values | {
         key: _over(values[key], other) if isinstance(other, dict) and isinstance(values.get(key), dict) else other
-        for key, other in others.items()
+        for key, other in american_keys(others, known=values).items()
     }

@@ -123,7 +123,7 @@ def schema_of(source: Source, max_pixels: int) -> pa.Schema:
     more |= MAPS if source.maps else {}
     more |= (ATTRIBUTES if source.attributes else {}) | (DOMAIN if source.domains else {})
     schema = encoded_schema(source.classes, COLUMNS | more, shown_as=source.medium.shown_as)
-    about = {"name": source.name, "licence": source.licence, "origin": source.origin}
+    about = {"name": source.name, "license": source.license, "origin": source.origin}
     known = {"source": json.dumps(about), "max_pixels": str(max_pixels)}
     known |= {} if source.attributes is None else {"attributes": json.dumps(source.attributes)}
     known |= {} if source.domains is None else {"domains": json.dumps(source.domains)}

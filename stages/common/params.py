@@ -296,7 +296,7 @@ CardText = Annotated[str, Field(min_length=1, max_length=10_000)]
 class Card(Section):
     """Facts about a model that only its publisher knows."""
 
-    data_licence: CardText | None = None
+    data_license: CardText | None = None
     consent: CardText | None = None
     intended_use: CardText | None = None
     limits: CardText | None = None

@@ -38,7 +38,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spelled(cls, values: Any) -> Any:
-        return american_keys(values, names(cls)) if isinstance(values, dict) else values
+        return american_keys(values, known=names(cls))
 
 
 def number_or_auto(value: Any) -> Any:

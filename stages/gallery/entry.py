@@ -35,7 +35,7 @@ class Entry(BaseModel):
     example: str | None
     """The example that published it."""
     data: str
-    licence: str
+    license: str
     family: str
     classes: int
     images: int

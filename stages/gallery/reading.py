@@ -54,7 +54,7 @@ class Contents:
     heard: list[Listening]
     card: str
     data: str
-    licence: str
+    license: str
     config: dict[str, Any]
     """Of the generator, with names as they are shown."""
     files: list[Listed]
@@ -108,7 +108,7 @@ def read_release(release: Release) -> Contents:
         heard=_heard(of),
         card=card,
         data=cut(str(dataset or "unnamed data")),
-        licence=cut(str(header.get("license_name") or header.get("license") or "not stated")),
+        license=cut(str(header.get("license_name") or header.get("license") or "not stated")),
         config=config,
         files=list(files.values()),
         lines=_lines(of),

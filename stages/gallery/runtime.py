@@ -24,7 +24,7 @@ SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRM
 """Of the package's archive, as npm's lock files have it."""
 ARCHIVE = f"{PACKAGE}-{VERSION}.tgz"
 SCRIPT = f"explorer/{PACKAGE}-{VERSION}.js"
-LICENCE = f"explorer/{PACKAGE}.txt"
+LICENSE = f"explorer/{PACKAGE}.txt"
 """Both in the site."""
 MEMBERS = tuple(
     f"package/dist/ort{name}" for name in (".wasm.min.js", "-wasm-simd-threaded.mjs", "-wasm-simd-threaded.wasm")
@@ -40,7 +40,7 @@ def bring(site: Path, archive: Path | None = None) -> None:
     Raises UserError where there is no way to it.
     """
     if not (site / SCRIPT).is_file():
-        write_text(site / LICENCE, (Path(__file__).parent / "static" / f"{PACKAGE}.txt").read_text())
+        write_text(site / LICENSE, (Path(__file__).parent / "static" / f"{PACKAGE}.txt").read_text())
         write_text(site / SCRIPT, script_of(_archive() if archive is None else _checked(archive)))
 
 

@@ -238,7 +238,7 @@ class _Site:
     def _remove_scripts(self, entries: Sequence[Entry]) -> None:
         """Of explorers, where no page has one any more, or the runtime is another version."""
         explored = any(entry.explored for entry in entries)
-        wanted = {runtime.SCRIPT, runtime.LICENCE, pages.EXPLORERS} if explored else set()
+        wanted = {runtime.SCRIPT, runtime.LICENSE, pages.EXPLORERS} if explored else set()
         for path in (self.folder / pages.EXPLORERS).parent.glob("*"):
             if path.relative_to(self.folder).as_posix() not in wanted:
                 path.unlink()
@@ -264,7 +264,7 @@ def _entry_of(summary: Summary, contents: Contents, example: Example | None, key
         channels=summary.channels,
         example=example.name if example else None,
         data=contents.data,
-        licence=contents.licence,
+        license=contents.license,
         family=cut((train and train.family) or "unnamed family"),
         classes=len(contents.classes),
         images=selection.images,

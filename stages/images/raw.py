@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mintage.spelling import american_keys
 from stages.common.errors import UserError, counted
 from stages.common.foresight import Known
 from stages.common.params import Normalize
@@ -84,7 +85,7 @@ def read_raw_set(raw: Path) -> RawSet:
     facts = {key.decode(): json.loads(value) for key, value in schema.metadata.items()}
     return RawSet(
         classes=class_names(schema),
-        source=facts["source"],
+        source=american_keys(facts["source"]),
         max_pixels=facts["max_pixels"],
         paired="partner" in schema.names,
         maps=facts.get("maps", 0),

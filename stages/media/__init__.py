@@ -42,7 +42,7 @@ def medium_of(facts: Mapping[str, Any]) -> Medium:
     name = about["name"]
     medium, known = load(name), {key: value for key, value in about.items() if key != "name"}
     try:
-        return medium(**american_keys(known, [field.name for field in fields(medium)]))
+        return medium(**american_keys(known, known=[field.name for field in fields(medium)]))
     except TypeError as error:
         raise UserError(
             "medium-misfit", f"what is known of the medium {name!r} does not fit ({error}): ingest again"

@@ -4,13 +4,13 @@ import json
 import re
 
 from stages.common.errors import UserError
-from stages.common.licences import licence
+from stages.common.licenses import license_entries
 from stages.common.params import Card, Upload
 
 CARD = "README.md"
 _HEADER = re.compile(r"\A---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
-_LICENCE = re.compile(r"(?m)^license(?:_name)?: .*\n")
-_OF_IMAGES = re.compile(r"(?m)Licence of the images: .*\.$")
+_LICENSE = re.compile(r"(?m)^license(?:_name)?: .*\n")
+_OF_IMAGES = re.compile(r"(?m)Licen[cs]e of the images: .*\.$")
 
 
 def missing(upload: Upload) -> str | None:
@@ -28,8 +28,8 @@ def require_said(upload: Upload) -> None:
 
 def completed(text: str, card: Card) -> str:
     """The card's text with the publisher's facts; missing facts leave it unchanged."""
-    if card.data_licence is not None:
-        text = _licensed(text, card.data_licence)
+    if card.data_license is not None:
+        text = _licensed(text, card.data_license)
     head, *parts = re.split(r"(?m)^## (.+)\n", text)
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     if card.consent is not None:
@@ -47,6 +47,6 @@ def _body(said: str) -> str:
 
 def _licensed(text: str, name: str) -> str:
     """The card with a license in its header, for the hub, and in its text, for people."""
-    entries = "".join(f"{key}: {json.dumps(value)}\n" for key, value in licence(name).items())
-    text = _HEADER.sub(lambda found: f"---\n{entries}{_LICENCE.sub('', found[1])}---\n", text)
-    return _OF_IMAGES.sub(lambda found: f"Licence of the images: {name}.", text)
+    entries = "".join(f"{key}: {json.dumps(value)}\n" for key, value in license_entries(name).items())
+    text = _HEADER.sub(lambda found: f"---\n{entries}{_LICENSE.sub('', found[1])}---\n", text)
+    return _OF_IMAGES.sub(lambda found: f"License of the images: {name}.", text)

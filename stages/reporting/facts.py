@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from mintage.spelling import american_keys
 from stages.common.judge import doubt
 from stages.media import medium_of
 from stages.media.medium import Medium, Shape
@@ -62,7 +63,7 @@ class SplitFacts(Facts):
 
 class Source(Facts):
     name: str
-    licence: str | None
+    license: str | None
     origin: str | None
 
 
@@ -78,7 +79,7 @@ class Manifest(Facts):
     class_counts: dict[Literal["train", "holdout"], dict[str, int]] | None
     broken: list[Broken]
     split: SplitFacts
-    source: Source
+    source: Annotated[Source, BeforeValidator(american_keys)]
     fingerprint: str
     partner_shape: tuple[int, ...] | None = None
     partners_made_by: list[Maker] = []

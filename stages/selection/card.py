@@ -6,7 +6,8 @@ from typing import Any
 
 from mintage.attributes import EXAMPLES
 from mintage.model_config import ModelConfig
-from stages.common.licences import licence
+from mintage.spelling import american_keys
+from stages.common.licenses import license_entries
 from stages.common.loading import loading
 from stages.common.templates import environment
 from stages.media import medium_of
@@ -17,7 +18,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, Any]) -> str:
     """The card of a selected generator, from the data's manifest and the model's `provenance.json`."""
-    medium = medium_of(manifest)
+    medium, source = medium_of(manifest), american_keys(manifest["source"])
     return (
         environment(_TEMPLATES, autoescape=False)
         .get_template("model_card.md.j2")
@@ -29,12 +30,12 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             loading=loading(asdict(config), ".", medium.between),
             examples=EXAMPLES,
             shape=" x ".join(str(side) for side in config.image_shape),
-            source=manifest["source"],
+            source=source,
             counts=manifest["counts"],
             made=made,
             selection=made["selection"],
             figures=figures(made["selection"]),
-            licence=licence(manifest["source"]["licence"]),
+            license=license_entries(source["license"]),
         )
     )
 

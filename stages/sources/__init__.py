@@ -67,7 +67,7 @@ class Source:
     """A set of images and what is known about it."""
 
     name: str
-    licence: str
+    license: str
     origin: str
     classes: list[str] | None
     """Names by label; None where images have no labels."""

@@ -105,7 +105,7 @@ def elements_of(params: Ingest, options: Named, elements: Elements) -> Source:
     classes = _classes(files, parts, headers)
     return Source(
         name=elements.source,
-        licence=NOT_STATED,
+        license=NOT_STATED,
         origin=params.path,
         classes=[str(value) for value in classes.tolist()] or None,
         images=(

@@ -84,7 +84,7 @@ def read(params: Ingest, options: Options) -> Source:
             )
     return Source(
         name=version.name,
-        licence=NOT_STATED,
+        license=NOT_STATED,
         origin="https://www.cs.toronto.edu/~kriz/cifar.html",
         classes=classes,
         images=_images(place, version, classes, {name.startswith("test") for name in sizes} == {True, False}),

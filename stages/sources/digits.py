@@ -23,7 +23,7 @@ def read(_: Ingest, __: NoOptions) -> Source:
     pixels = np.rint(digits.images * (255 / _BRIGHTEST)).astype(np.uint8)
     return Source(
         name="digits",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         origin="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
         classes=[str(name) for name in digits.target_names],
         images=_images(pixels, digits.target.tolist()),

@@ -64,7 +64,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The pairs; each figure depends only on the seed and its number. No test set: a split keeps figures whole."""
     return Source(
         name="figures",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=None,
         images=_images(options),

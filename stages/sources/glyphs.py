@@ -49,7 +49,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The images; each depends only on the seed and its number, so any of them can be drawn first."""
     return Source(
         name="glyphs",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=list(options.letters),
         images=_images(options),

@@ -86,7 +86,7 @@ def read(params: Ingest, options: Options) -> Source:
     classes, index = _classes(official.classes if official else _names_in(files), found, parts) if found else (None, {})
     return Source(
         name=options.download or "idx",
-        licence=official.licence if official else NOT_STATED,
+        license=official.license if official else NOT_STATED,
         origin=official.origin if official else params.path if not options.urls else "ingest.options.urls",
         classes=classes,
         images=(image for part in parts for image in _images(part, index)),

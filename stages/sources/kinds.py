@@ -24,7 +24,7 @@ def advice_on(path: Path, but: str) -> str:
     found = None
     with suppress(OSError):
         found = _of_folder(path) if path.is_dir() else _of_file(path) if path.is_file() else None
-    if found == "text":  # notes, or a licence, may be all that lies in a place that was named by mistake
+    if found == "text":  # notes, or a license, may be all that lies in a place that was named by mistake
         return "set ingest.path to another place, or, if text is the data, ingest.source to text"
     return "" if found in (None, but) else f"source {found!r} reads what is there: set ingest.source to {found}"
 

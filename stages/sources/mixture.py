@@ -32,7 +32,7 @@ def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
     several = len(truth.centers) > 1
     return Source(
         name=name,
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=[" ".join(f"{x:.2g}" for x in center) for center in truth.centers] if several else None,
         images=_points(truth, options, several),

@@ -46,7 +46,7 @@ def read(_: Ingest, options: Options) -> Source:
     digits = np.stack([np.asarray(Image.fromarray(one).resize((side, side))) for one in small])
     return Source(
         name="moving",
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
         origin=f"drawn by this pipeline of scikit-learn's digits, seed {options.seed}",
         classes=None,
         images=_clips(digits, options),

@@ -8,7 +8,7 @@ class Official:
     """A data set of four files, which several web sites have."""
 
     origin: str
-    licence: str
+    license: str
     classes: list[str]
     places: list[str]
     """Web folders, tried in this order."""
@@ -18,7 +18,7 @@ class Official:
 
 MNIST = Official(
     origin="http://yann.lecun.com/exdb/mnist/",
-    licence="CC BY-SA 3.0",
+    license="CC BY-SA 3.0",
     classes=[str(digit) for digit in range(10)],
     places=[
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -34,7 +34,7 @@ MNIST = Official(
 
 FASHION_MNIST = Official(
     origin="https://github.com/zalandoresearch/fashion-mnist",
-    licence="MIT",
+    license="MIT",
     classes=["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
     places=[
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",

@@ -27,7 +27,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The sentences, without classes and without a test set."""
     return Source(
         name="sentences",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=None,
         images=_sentences(options),

@@ -45,7 +45,7 @@ def read(_: Ingest, options: Options) -> Source:
     """
     return Source(
         name="solids",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=list(SOLIDS),
         images=_volumes(options),

@@ -78,7 +78,7 @@ def read(params: Ingest, options: Options) -> Source:
     vocabulary = [END, unknown_of(options.unit), *_most_frequent(counts, options)]
     return Source(
         name="text",
-        licence=NOT_STATED,
+        license=NOT_STATED,
         origin=params.path,
         classes=text.classes,
         images=_images(_cut(text.lines(), options, _Tally()), options.unit, text.classes),

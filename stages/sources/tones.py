@@ -51,7 +51,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The tones; each depends only on the seed and its number, and its class is its kind. There is no test set."""
     return Source(
         name="tones",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=list(TONES),
         images=_sounds(options),

@@ -63,7 +63,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The tunes; each depends only on the seed and its number, and its class is its scale. There is no test set."""
     return Source(
         name="tunes",
-        licence="CC0 1.0",
+        license="CC0 1.0",
         origin=f"drawn by this pipeline, seed {options.seed}",
         classes=None if options.chords else list(SCALES),
         images=_bars(options),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     InstanceOf,
@@ -15,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from mintage.spelling import american_keys
 from stages.images.near import LEAST_SIDE
 from stages.media import medium_of
 from stages.media.medium import Medium, Shape
@@ -38,7 +40,7 @@ class Manifest(BaseModel):
     class_counts: dict[str, dict[str, NonNegativeInt]] | None
     domain_counts: dict[str, dict[str, NonNegativeInt]] | None = None
     broken: list[dict[str, str]] = Field(default_factory=list)
-    source: dict[str, str | None] = Field(default_factory=dict)
+    source: Annotated[dict[str, str | None], BeforeValidator(american_keys)] = Field(default_factory=dict)
     split: dict[str, Any] = Field(default_factory=dict)
     fingerprint: str | None = None
 

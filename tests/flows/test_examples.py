@@ -54,7 +54,7 @@ EXAMPLE: dict[str, Any] = {
     "formula": "min_G V(G)",
     "look_at": "Nothing.",
     "minutes": 1,
-    "data": {"name": "digits", "licence": "CC0", "origin": "made up"},
+    "data": {"name": "digits", "license": "CC0", "origin": "made up"},
     "params": {"train": {"seed": 4}},
     "expected": {"frechet_distance": [1.0, 3.0]},
     "measured": "by hand",

@@ -132,7 +132,7 @@ def write_data(root: Path, classes: list[str] | None) -> None:
         "class_counts": None if classes is None else counts,
         "broken": [{"key": "image-0666", "reason": "truncated after 12 bytes"}],
         "split": {"kind": "random", "holdout": 0.2, "seed": 7},
-        "source": {"name": "handwritten digits", "licence": "CC BY 4.0", "origin": "https://archive.ics.uci.edu/80"},
+        "source": {"name": "handwritten digits", "license": "CC BY 4.0", "origin": "https://archive.ics.uci.edu/80"},
         "fingerprint": FINGERPRINT,
     }
     write_json(root / "data/normalized/manifest.json", manifest)

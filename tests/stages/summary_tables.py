@@ -97,7 +97,7 @@ def manifest_of(stats: pd.DataFrame, classes: list[str] | None) -> Manifest:
         "class_counts": per_class if classes else None,
         "broken": [],
         "split": {"kind": "random", "holdout": 0.2, "seed": 0},
-        "source": {"name": "made", "licence": "CC0-1.0", "origin": "this test"},
+        "source": {"name": "made", "license": "CC0-1.0", "origin": "this test"},
         "attributes": None,
         "domains": None,
         "partner_shape": None,

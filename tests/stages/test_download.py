@@ -247,7 +247,7 @@ def test_idx_files_come_from_the_urls_in_params_and_are_kept_by_checksum(
     assert len(Handler.requests) == 1
 
 
-def test_an_official_data_set_brings_its_class_names_licence_and_test_set(
+def test_an_official_data_set_brings_its_class_names_license_and_test_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The official files are too large for a test: others in their place, fetched from a place that has them."""
@@ -259,7 +259,7 @@ def test_an_official_data_set_brings_its_class_names_licence_and_test_set(
         (tmp_path / name).write_bytes(content)
         sums[name] = hashlib.sha256(content).hexdigest()
     places = ["file:///nowhere/", f"file://{tmp_path}/"]
-    small = Official(real.origin, real.licence, real.classes, places, sums)
+    small = Official(real.origin, real.license, real.classes, places, sums)
     monkeypatch.setitem(official.OFFICIAL, "fashion-mnist", small)
     table = ingested(tmp_path / "raw", source="idx", path="unused", options={"download": "fashion-mnist"})
     assert class_names(table.schema) == real.classes

@@ -63,7 +63,7 @@ def test_the_manifest_counts_what_is_there(tree: Path) -> None:
     assert manifest["class_counts"]["train"] == {"ant": 8, "bee": 4, "cat": 1}
     assert (manifest["shape"], manifest["range"]) == ([1, 8, 8], [-1, 1])
     assert manifest["split"] == {"kind": "random", "holdout": 0.2, "seed": 0}
-    assert manifest["source"] == {"name": "folder", "licence": "not stated", "origin": str(tree / "tree")}
+    assert manifest["source"] == {"name": "folder", "license": "not stated", "origin": str(tree / "tree")}
 
 
 def test_the_summary_table_has_a_row_an_image_with_its_true_figures(tree: Path) -> None:

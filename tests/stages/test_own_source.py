@@ -83,7 +83,7 @@ def test_every_source_is_listed_with_its_options_their_defaults_and_meanings() -
 @pytest.mark.parametrize(
     ("source", "code", "sentence"),
     [
-        ("raise RuntimeError('no licence')", "source-not-importable", "(RuntimeError: no licence)"),
+        ("raise RuntimeError('no license')", "source-not-importable", "(RuntimeError: no license)"),
         ("Options = None", "source-incomplete", "the source 'bad' (bad_source) has no read"),
     ],
 )

@@ -24,7 +24,7 @@ tags:
 
 ## Data
 
-faces: 10 images. Origin: x.y. Licence of the images: not stated.
+faces: 10 images. Origin: x.y. License of the images: not stated.
 
 ## Consent
 
@@ -43,18 +43,18 @@ Study.
 cgan
 """
 SAID = Card(
-    data_licence="CC-BY-4.0",
+    data_license="CC-BY-4.0",
     consent="Each person signed \\1.",
     intended_use="Test data. Not: faces of anyone.",
     limits="No old people.",
 )
 
 
-def test_each_thing_said_stands_in_its_section_and_the_licence_in_the_header_too() -> None:
+def test_each_thing_said_stands_in_its_section_and_the_license_in_the_header_too() -> None:
     text = completed(TEXT, SAID)
     header, _, body = text.removeprefix("---\n").partition("---\n")
     assert YAML(typ="safe").load(header) == {"license": "cc-by-4.0", "tags": ["gan"]}
-    assert "Licence of the images: CC-BY-4.0.\n" in body
+    assert "License of the images: CC-BY-4.0.\n" in body
     assert "## Consent\n\nEach person signed \\1.\n\n## Intended use\n\nTest data. Not: faces of anyone.\n\n" in body
     assert "## Limits\n\n- It knows little.\n- No old people.\n\n## Origin\n\ncgan\n" in body
     assert completed(text, Card()) == text
@@ -91,7 +91,7 @@ def test_where_params_ask_for_a_card_nothing_is_published_or_begun_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
 ) -> None:
     make_tree(tmp_path)
-    set_upload(tmp_path, require_card=True, card={"data_licence": "CC0-1.0", "intended_use": "Tests."})
+    set_upload(tmp_path, require_card=True, card={"data_license": "CC0-1.0", "intended_use": "Tests."})
     with refused("card-incomplete", "consent, limits") as refusal:
         gather(tmp_path)
     read(str(refusal.value))

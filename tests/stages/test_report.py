@@ -120,7 +120,7 @@ def test_two_runs_give_the_same_bytes(inputs: Path, tmp_path_factory: pytest.Tem
 
 def test_hostile_names_are_shown_as_text_and_never_run(tmp_path: Path) -> None:
     write_inputs(tmp_path, [EVIL, *NAMES[1:]])
-    change(tmp_path / "data/normalized/manifest.json", source={"name": EVIL, "licence": EVIL, "origin": EVIL})
+    change(tmp_path / "data/normalized/manifest.json", source={"name": EVIL, "license": EVIL, "origin": EVIL})
     change(tmp_path / "data/normalized/manifest.json", broken=[{"key": EVIL, "reason": EVIL}])
     change(tmp_path / "metrics/selection.json", rule=EVIL)
     change(tmp_path / "provenance/train.json", family=EVIL, params={EVIL: EVIL}, packages={EVIL: EVIL})
@@ -133,7 +133,7 @@ def test_hostile_names_are_shown_as_text_and_never_run(tmp_path: Path) -> None:
 
 
 def test_an_origin_that_is_a_script_is_no_link(inputs: Path) -> None:
-    source = {"name": "x", "licence": None, "origin": "javascript:alert(1)"}
+    source = {"name": "x", "license": None, "origin": "javascript:alert(1)"}
     change(inputs / "data/normalized/manifest.json", source=source)
     links = [attributes["href"] for tag, attributes in Elements(page(inputs)).found if tag == "a"]
     assert not any("javascript" in (link or "") for link in links)

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.files import read_json, write_json
-from stages.common.licences import licence
+from stages.common.licenses import license_entries
 from stages.common.models import read_evaluator, read_generator
 from stages.common.params import Guard, Select, load_section
 from stages.common.pictures import grid_scale
@@ -316,7 +316,7 @@ def test_images_are_measured_as_8_bit_files_show_them(finished: Path) -> None:
         (None, {"license": "other", "license_name": "not-stated"}),
     ],
 )
-def test_a_licence_that_the_hub_does_not_know_is_other_with_its_name(
+def test_a_license_that_the_hub_does_not_know_is_other_with_its_name(
     of_data: str | None, expected: dict[str, str]
 ) -> None:
-    assert licence(of_data) == expected
+    assert license_entries(of_data) == expected

@@ -49,7 +49,7 @@ def write_run(folder: Path, classes: list[str] | None = CLASSES, **params: Any) 
 def write_data(folder: Path, classes: list[str] | None, changes: dict[str, Any]) -> None:
     write_digits(folder, train=400, holdout=150, classes=classes)
     write_params(folder, SMALL | changes)
-    source = {"name": "digits", "licence": "CC BY 4.0", "origin": "https://archive.ics.uci.edu/dataset/80"}
+    source = {"name": "digits", "license": "CC BY 4.0", "origin": "https://archive.ics.uci.edu/dataset/80"}
     manifest = {"fingerprint": "f1f1", "shape": [1, 8, 8], "classes": classes, "source": source}
     write_json(folder / "data/normalized/manifest.json", manifest | {"counts": {"train": 400, "holdout": 150}})
 
