@@ -21,10 +21,10 @@ SHORT, LONG = 100, 200
 """Batches: the difference of both has neither imports nor rows of figures, of which each run writes 100."""
 PROGRAM = """
 import json, sys, time, torch, mintage
-family, recipe, labelled, side, counts, precision = json.loads(sys.argv[1])
+family, recipe, labeled, side, counts, precision = json.loads(sys.argv[1])
 random = torch.Generator().manual_seed(0)
 images = torch.rand(1000, 3, side, side, generator=random) * 2 - 1
-labels = torch.arange(1000) % 10 if labelled else None
+labels = torch.arange(1000) % 10 if labeled else None
 data, seconds = mintage.Dataset(images, labels), []
 for count in counts:
     start = time.process_time()

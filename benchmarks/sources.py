@@ -136,7 +136,7 @@ def npy(root: Path, count: int) -> dict[str, Any]:
     return {"source": "arrays"}
 
 
-def labelled(suffix: str) -> Callable[[Path, int], dict[str, Any]]:
+def labeled(suffix: str) -> Callable[[Path, int], dict[str, Any]]:
     """Writes IDX files, with the classes of their images in another file."""
 
     def write(root: Path, count: int) -> dict[str, Any]:
@@ -164,8 +164,8 @@ def s3(_: Path, __: int) -> dict[str, Any]:
 
 CASES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "folder": folder, "tar": tar, "zip": zip_, "zip-pairs": zip_pairs, "parquet": parquet, "cifar": cifar, "idx": idx,
-    "npy": npy, "npz": arrays(np.savez), "npz-packed": arrays(np.savez_compressed), "csv": labelled("csv"),
-    "json": labelled("json"), "jsonl": labelled("jsonl"), "glyphs": made("glyphs", "images"),
+    "npy": npy, "npz": arrays(np.savez), "npz-packed": arrays(np.savez_compressed), "csv": labeled("csv"),
+    "json": labeled("json"), "jsonl": labeled("jsonl"), "glyphs": made("glyphs", "images"),
     "ring": made("ring", "points"), "grid": made("grid", "points"), "gaussian": made("gaussian", "points"), "s3": s3,
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ HIDDEN_LABEL = -1
 
 def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
     """The labels `[N]`, with all but a `share` of each class (rounded up, drawn by `seed`) hidden."""
-    random = stream(seed, "labelled")
+    random = stream(seed, "labelled")  # spelled as ever: the draws depend on it
     shown = torch.full_like(labels, HIDDEN_LABEL)
     for label in torch.unique(labels).tolist():
         of_class = (labels == label).nonzero().squeeze(1)
@@ -70,12 +70,12 @@ class RealImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def relabelled(self, conditions: Tensor | None, seed: int) -> "RealImages":
+    def relabeled(self, conditions: Tensor | None, seed: int) -> "RealImages":
         """The same images, not copied, with other labels or attributes and in the order of another seed."""
         return RealImages(self.images, conditions, seed, self.device)
 
     @cached_property
-    def labelled(self) -> "RealImages":
+    def labeled(self) -> "RealImages":
         """The images whose label is not hidden, in memory and in their own order; all images if no label is hidden."""
         assert self.conditions is not None
         numbers = (self.conditions != HIDDEN_LABEL).nonzero().squeeze(1)

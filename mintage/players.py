@@ -138,7 +138,7 @@ class Discriminator(nn.Module):
         self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
         shape = (self.conditioning.channels * config.packing, *size)
         network = catalog.load("network", config.network)
-        self.reads_apart = network.reads_labelled and config.packing == 1
+        self.reads_apart = network.reads_labeled and config.packing == 1
         words = () if config.vocabulary is None else (len(config.vocabulary),)
         self.network = network.discriminator(
             shape, config.discriminator_width or config.width, norm, *words, **_own_layers(config)

@@ -130,7 +130,7 @@ class Recipe:
     matching_aware: Annotated[
         bool, "real images with a wrong label or source are a third kind, to be told from real ones (Reed et al. 2016)"
     ] = False
-    labelled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
+    labeled: Annotated[float, Within(above=0, most=1), "share of the labels that training may see"] = 1.0
     redrawn: Annotated[
         bool, "holes, noise and salt of the sources are drawn anew at every step, where the data say how they are made"
     ] = False

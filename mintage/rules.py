@@ -71,8 +71,8 @@ LABELS: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
     ),
     (
-        lambda s: s.recipe.labelled < 1 and s.needs is not None and (s.discriminator.teaches_class or s.learns_classes),
-        "only a semi-supervised discriminator learns from images without a label: set labelled to 1",
+        lambda s: s.recipe.labeled < 1 and s.needs is not None and (s.discriminator.teaches_class or s.learns_classes),
+        "only a semi-supervised discriminator learns from images without a label: set labeled to 1",
     ),
     (
         lambda s: s.needs == "attributes" and s.discriminator.needs_probability,

@@ -10,6 +10,7 @@ _AMERICAN = {
     "colours": "colors",
     "data_licence": "data_license",
     "grey": "gray",
+    "labelled": "labeled",
     "licence": "license",
 }
 

@@ -90,7 +90,7 @@ class StreamedImages(RealImages):
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def relabelled(self, conditions: Tensor | None, seed: int) -> RealImages:
+    def relabeled(self, conditions: Tensor | None, seed: int) -> RealImages:
         """The same images, read again through separate windows."""
         return StreamedImages(replace(self._blocks, sources=None), conditions, self._size, seed, self.device)
 

@@ -150,7 +150,7 @@ def make_trainer(
     if joins_attributes(row) and data.source is not None and data.attributes is not None:
         conditions = with_attributes(data.source, data.attributes)
     if conditions is data.label and conditions is not None:
-        conditions = hide_labels(conditions, row.labelled, seed)
+        conditions = hide_labels(conditions, row.labeled, seed)
     game = catalog.load("game", row.game).build(row, signature, seed)
     if first is not None:
         game.stand_on(first)

@@ -159,7 +159,7 @@ def make_trainer(params: Train, split: Split) -> Trainer:
     if first is not None:
         game.stand_on(first)
     asked = condition_for(recipe, signature.first)
-    conditions, sources = conditions_for(asked, split, recipe.labelled, params.seed), asked == "source"
+    conditions, sources = conditions_for(asked, split, recipe.labeled, params.seed), asked == "source"
     split = split.with_attributes() if joins_attributes(recipe) else split
     real = real_images(split, conditions, params.window, params.seed, device, param="train.window", sources=sources)
     real.damage = split.signature.damage if recipe.redrawn else None

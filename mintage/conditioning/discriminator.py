@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mintage.conditioning.heads import Auxiliary, InformationCode, Origin, Projection, Score, SemiSupervised
-from mintage.conditioning.images import Beside, ConcatPlane, Domain, Hole, Product, Repeat, Unlabelled
+from mintage.conditioning.images import Beside, ConcatPlane, Domain, Hole, Product, Repeat, Unlabeled
 
 
 @dataclass(frozen=True)
 class DiscriminatorConditioning:
     """How its input image is made, and the head that gives its output."""
 
-    image: type[Unlabelled] = Unlabelled
+    image: type[Unlabeled] = Unlabeled
     head: type[Score] = Score
 
     @property
@@ -30,7 +30,7 @@ class DiscriminatorConditioning:
     @property
     def judges_match(self) -> bool:
         """Whether its score judges the image together with its condition."""
-        return self.image is not Unlabelled or self.head is Projection
+        return self.image is not Unlabeled or self.head is Projection
 
     @property
     def teaches_class(self) -> bool:

@@ -49,7 +49,7 @@ class Score(nn.Module):
 
     column: str | None = None
     """The column of its auxiliary loss in train.tsv; None if it has no such loss."""
-    labelled_batch = False
+    labeled_batch = False
     """Whether it learns classes from a separate batch of labeled images."""
     batch_norm = False
     """Whether its output for an image depends on the other images in the same pass."""
@@ -114,7 +114,7 @@ class SemiSupervised(Score):
     """
 
     column = "class_loss"
-    labelled_batch = True
+    labeled_batch = True
 
     def __init__(self, config: HeadConfig) -> None:
         super().__init__(config)

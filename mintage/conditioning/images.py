@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
-from mintage.networks.labelled import Labelled
+from mintage.networks.labeled import Labeled
 from mintage.sources import enlarged
 
 ImageShape = tuple[int, ...]
 
 
-class Unlabelled(nn.Module):
+class Unlabeled(nn.Module):
     """The image alone."""
 
     takes: str | None = None
@@ -26,12 +26,12 @@ class Unlabelled(nn.Module):
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return image
 
-    def apart(self, image: Tensor, condition: Tensor | None) -> Labelled | None:
+    def apart(self, image: Tensor, condition: Tensor | None) -> Labeled | None:
         """Image and class planes, not yet joined; None if there are no class planes, or more of them than images."""
         return None
 
 
-class ConcatPlane(Unlabelled):
+class ConcatPlane(Unlabeled):
     """The label's embedding, widened to a plane of the image's size and joined as a channel."""
 
     takes = "label"
@@ -45,17 +45,17 @@ class ConcatPlane(Unlabelled):
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return torch.cat([image, self._plane(self.embedding(condition)).to(image.dtype)], dim=1)
 
-    def apart(self, image: Tensor, condition: Tensor | None) -> Labelled | None:
+    def apart(self, image: Tensor, condition: Tensor | None) -> Labeled | None:
         if condition is None or not isinstance(self.embedding, nn.Embedding) or len(image) < self.condition.size:
             return None
-        return Labelled(image, self._plane(self.embedding.weight), condition)
+        return Labeled(image, self._plane(self.embedding.weight), condition)
 
     def _plane(self, embedded: Tensor) -> Tensor:
         plane: Tensor = self.widen(embedded)
         return plane.view(-1, 1, *self.size)
 
 
-class Product(Unlabelled):
+class Product(Unlabeled):
     """The image multiplied by the label's embedding, which is widened to its shape and near 1 at the start."""
 
     takes = "label"
@@ -71,7 +71,7 @@ class Product(Unlabelled):
         return image * factor.to(image.dtype)
 
 
-class Repeat(Unlabelled):
+class Repeat(Unlabeled):
     """The label as more channels: one for each class, all 1 at the image's class; or one for each attribute."""
 
     takes = "label"
@@ -92,7 +92,7 @@ class Domain(Repeat):
     takes = "domain"
 
 
-class Beside(Unlabelled):
+class Beside(Unlabeled):
     """The source, resized to the image, as more channels (Isola et al. 2017)."""
 
     takes = "source"
@@ -107,7 +107,7 @@ class Beside(Unlabelled):
         return torch.cat([image, enlarged(condition, self.size).to(image.dtype)], dim=1)
 
 
-class Hole(Unlabelled):
+class Hole(Unlabeled):
     """Only the image inside the source's hole, black around it, and the source's mask (Pathak et al. 2016, 3.2)."""
 
     takes = "source"

@@ -117,7 +117,7 @@ class Adversarial(TwoPlayers):
             make = self.generator.draft if self._pretrains(step) else self.generator
             fakes: Tensor = make(latents, condition if self.asked else None)
         head = self.discriminator.head
-        labeled = scene.real.labelled.batch(*step.rows) if head is not None and head.labelled_batch else None
+        labeled = scene.real.labeled.batch(*step.rows) if head is not None and head.labeled_batch else None
         return Batch(images, condition, latents, fakes, labeled)
 
     def _discriminator_losses(self, batch: Batch, scene: Scene) -> Losses:
@@ -215,7 +215,7 @@ class Adversarial(TwoPlayers):
         if batch.labeled is None:
             return []
         images, labels = batch.labeled
-        return [(self._changed(images, "labelled", step), labels)]
+        return [(self._changed(images, "labelled", step), labels)]  # spelled as ever: the draws depend on it
 
     def _auxiliary_losses(
         self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor

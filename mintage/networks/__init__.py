@@ -52,8 +52,8 @@ class Network:
     child `drawer`, features -> images."""
     patches: bool = False
     """Whether the discriminator judges each patch of an image by itself."""
-    reads_labelled: bool = False
-    """Whether the discriminator also takes images and class planes that are not joined (`labelled.py`)."""
+    reads_labeled: bool = False
+    """Whether the discriminator also takes images and class planes that are not joined (`labeled.py`)."""
     couples: bool = False
     """Whether both networks can have separate layers for each domain; then they take `domains`, their number."""
     writes: bool = False

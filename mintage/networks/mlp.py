@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import ANY_RANK, Network
-from mintage.networks.labelled import Labelled
+from mintage.networks.labeled import Labeled
 from mintage.networks.parts import SLOPE, ImageShape
 
 
@@ -49,10 +49,10 @@ class Discriminator(nn.Module):
             norm.active(nn.LeakyReLU(SLOPE)),
         )
 
-    def forward(self, image: Tensor | Labelled) -> Tensor:
+    def forward(self, image: Tensor | Labeled) -> Tensor:
         first: Any
         flatten, first, *others = self.layers
-        features: Tensor = image.through(first) if isinstance(image, Labelled) else first(flatten(image))
+        features: Tensor = image.through(first) if isinstance(image, Labeled) else first(flatten(image))
         for layer in others:
             features = layer(features)
         return features
@@ -65,6 +65,6 @@ NETWORK = Network(
     has_maps=False,
     norms_units=True,
     plain=True,
-    reads_labelled=True,
+    reads_labeled=True,
     ranks=ANY_RANK,
 )

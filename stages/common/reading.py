@@ -115,17 +115,17 @@ def attributes_of(split: Split) -> Tensor | None:
     return None if split.attributes is None else torch.from_numpy(split.attributes)
 
 
-def conditions_for(asked: str | None, split: Split, labelled: float, seed: int) -> Tensor | None:
+def conditions_for(asked: str | None, split: Split, labeled: float, seed: int) -> Tensor | None:
     """The labels, attributes or domains that a training uses, as `asked` names them; None if it uses none.
 
-    A share `labelled` of the labels, drawn by the seed, may be seen; the others are hidden.
+    A share `labeled` of the labels, drawn by the seed, may be seen; the others are hidden.
     """
     if asked == "attributes":
         return attributes_of(split)
     if asked == "domain" and split.domain is not None:
         return torch.from_numpy(split.domain)
     labels = labels_of(split) if asked == "label" else None
-    return None if labels is None else hide_labels(labels, labelled, seed)
+    return None if labels is None else hide_labels(labels, labeled, seed)
 
 
 def require_passed_gate(report: str | Path) -> None:

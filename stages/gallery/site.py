@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mintage.spelling import american, american_keys
 from stages import media
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import write_bytes, write_text
@@ -284,7 +285,8 @@ def _digest(*parts: Any) -> str:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """Nested params by their dotted names, each as JSON on a line."""
+    """Nested params by their dotted names, each as JSON on a line; those of older releases in American spelling."""
     if isinstance(value, dict) and value:
-        return {key: text for name, inner in value.items() for key, text in _flat(inner, f"{prefix}{name}.").items()}
-    return {cut(prefix[:-1]): cut(json.dumps(value, ensure_ascii=False))} if prefix else {}
+        inner = american_keys(value).items()
+        return {key: text for name, one in inner for key, text in _flat(one, f"{prefix}{name}.").items()}
+    return {cut(prefix[:-1]): cut(json.dumps(american(value), ensure_ascii=False))} if prefix else {}

@@ -17,6 +17,7 @@ from mintage.metrics.accuracy import accuracy, share_error
 from mintage.metrics.clusters import groups_of, kmeans, names_of
 from mintage.model_config import ModelConfig
 from mintage.players import Discriminator, build_players
+from mintage.spelling import american_keys
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError
 from stages.common.params import Select
@@ -37,7 +38,7 @@ class Training:
     """What `provenance/train.json` says of how the discriminator learned."""
 
     seed: int
-    labelled: float
+    labeled: float
     """Share of the labels that it was told."""
     batch_size: int
     """Images that it judged together."""
@@ -113,8 +114,8 @@ def _unusable(path: Path, reason: str) -> UserError:
 def training_of(trained: dict[str, Any]) -> Training:
     """Raises ValueError where it is not told."""
     try:
-        params, recipe = trained["params"], trained["recipe"]
-        return Training(params["seed"], recipe["labelled"], recipe["batch_size"] // params.get("processes", 1))
+        params, recipe = trained["params"], american_keys(trained["recipe"])
+        return Training(params["seed"], recipe["labeled"], recipe["batch_size"] // params.get("processes", 1))
     except (KeyError, TypeError):
         raise ValueError("provenance/train.json does not say which labels the training was told") from None
 
@@ -196,7 +197,7 @@ def _opponents(exam: Exam) -> dict[str, Any]:
     """Two classifiers that learn from the labels it was shown: the evaluator's network, and the discriminator's."""
     real, params, training, labels = exam.real, exam.params, exam.training, labels_of(exam.real.train_split)
     assert labels is not None
-    shown = hide_labels(labels, training.labelled, training.seed)
+    shown = hide_labels(labels, training.labeled, training.seed)
     figures: dict[str, Any] = {"labels": int((shown != HIDDEN_LABEL).sum()), "images": len(labels)}
     if params.classifier_images == 0:
         return figures | {"supervised": None, "same_network": None}
@@ -216,7 +217,7 @@ def _opponents(exam: Exam) -> dict[str, Any]:
     key = f"same-network-{key_of(exam.about(), asdict(schedule), code_digest(Exam, labeled_part, train_classifier))}"
     of_same = real.known.facts(key) or same_network()
     real.known.keep(key, of_same)
-    which = None if figures["labels"] == len(labels) else f"{training.labelled} by seed {training.seed}"
+    which = None if figures["labels"] == len(labels) else f"{training.labeled} by seed {training.seed}"
     supervised = score(labeled_images, real, real.known, params, labeled=which)
     return figures | {"supervised": supervised, "same_network": of_same["accuracy"]}
 

@@ -140,7 +140,7 @@ def open_source(params: Ingest) -> Source:
     """The source that `params` names; only its own module is imported. Raises UserError as the source does."""
     from stages.sources.attributes import with_attributes
     from stages.sources.groups import grouped
-    from stages.sources.labels import labelled
+    from stages.sources.labels import labeled
     from stages.sources.scenes import in_scenes
     from stages.sources.unlabeled import only_labeled
 
@@ -163,7 +163,7 @@ def open_source(params: Ingest) -> Source:
             "null",
         )
     classes = None if source.classes is None else [composed(name) for name in source.classes]
-    source = labelled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
+    source = labeled(replace(source, classes=classes, images=_readable(source.images, params.path)), params)
     source = grouped(with_attributes(only_labeled(source, params.unlabeled), params), params)
     source = source if params.scenes is None else in_scenes(source, params.scenes, params.max_pixels)
     for name in chain(source.classes or (), source.attributes or (), source.domains or ()):

@@ -1,4 +1,4 @@
-"""Letters drawn with a font that comes with Pillow: labelled images of any size and number, without a download."""
+"""Letters drawn with a font that comes with Pillow: labeled images of any size and number, without a download."""
 
 from collections.abc import Iterator
 from functools import lru_cache, partial

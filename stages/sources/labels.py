@@ -22,7 +22,7 @@ Row = tuple[str, str]
 """A key and its class."""
 
 
-def labelled(source: Source, params: Ingest) -> Source:
+def labeled(source: Source, params: Ingest) -> Source:
     """`source` with the labels of the file that `params.labels` names, if it names one; False removes all labels.
 
     CSV, TSV: a header, then key and class in the first two columns, or a column a class, one 1 in each row (one_hot).
@@ -46,7 +46,7 @@ def labelled(source: Source, params: Ingest) -> Source:
 
 def with_table(source: Source, table: "Labels", params: Ingest) -> Source:
     """`source` with the labels of a table, added while images are read."""
-    images = _labelled(source.images, table, source.notes, params.unlabeled == "leave_out")
+    images = _labeled(source.images, table, source.notes, params.unlabeled == "leave_out")
     return replace(source, classes=table.classes, images=images)
 
 
@@ -104,7 +104,7 @@ def delimiter_of(file: TextIO) -> str:
     return max(",;\t", key=file.readline().count)
 
 
-def _labelled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
+def _labeled(images: Iterable[RawImage], table: "Labels", notes: list[str], may_lack: bool) -> Iterator[RawImage]:
     count = 0
     for image, found in in_table(images, table.keys, table.place, "label", may_lack):
         yield replace(image, label=None if found is None else table.label(found))

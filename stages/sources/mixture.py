@@ -45,13 +45,13 @@ def _count(options: MixtureOptions) -> int:
     return options.points + max(2, options.points // _HELD_OUT)
 
 
-def _points(truth: Points, options: MixtureOptions, labelled: bool) -> Iterator[RawImage]:
+def _points(truth: Points, options: MixtureOptions, labeled: bool) -> Iterator[RawImage]:
     number = 0
     for modes, values in _draw_blocks(truth, options.seed, _count(options)):
         for mode, value in zip(modes.tolist(), values, strict=True):
             key = f"point-{number:06d}"
             split = "train" if number < options.points else "test"
-            yield RawImage(key, f"{key}.pfm", partial(encode_pfm, value[None]), mode if labelled else None, split)
+            yield RawImage(key, f"{key}.pfm", partial(encode_pfm, value[None]), mode if labeled else None, split)
             number += 1
 
 

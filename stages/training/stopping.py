@@ -127,7 +127,7 @@ def _trained(stop: Stop, train: Split, real: RealImages, seed: int) -> Evaluator
         try:
             return train_evaluator(
                 evaluator_config(train, _FEATURES),
-                real.relabelled(conditions_of(train), seed),
+                real.relabeled(conditions_of(train), seed),
                 Schedule(stop.evaluator_images, _BATCH, _LEARNING_RATE, seed),
                 progress=bar.update,
             )

@@ -95,16 +95,16 @@ def _values(manifest: Manifest) -> list[Check]:
 
 def _identity(classes: list[str] | None) -> list[Check]:
     unique = "No key stands twice, neither in one split nor in both"
-    unlabelled, labelled = "No image has a label, as the data has no classes", "Every image has a label"
+    unlabeled, labeled = "No image has a label, as the data has no classes", "Every image has a label"
     listed = [
         Check(unique, "images", UNIQUE, {"column": "key"}, 0, EXCEPTIONS),
         within("Every image is in the train or the holdout split", "images", "split", ["train", "holdout"]),
     ]
     if classes is None:
-        return [*listed, Check(unlabelled, "images", NULL, {"column": "label"}, 0, EXCEPTIONS)]
+        return [*listed, Check(unlabeled, "images", NULL, {"column": "label"}, 0, EXCEPTIONS)]
     return [
         *listed,
-        Check(labelled, "images", NOT_NULL, {"column": "label"}, 0, EXCEPTIONS),
+        Check(labeled, "images", NOT_NULL, {"column": "label"}, 0, EXCEPTIONS),
         within(f"Every label is of {counted(len(classes), 'class')}", "images", "label", [*range(len(classes))]),
     ]
 

@@ -46,7 +46,7 @@ def tiny_trainer(
     attributes = torch.stack([drawn == 0, drawn == 1, drawn > 0], 1) * 2.0 - 1
     sources = images_damaged(recipe, images)
     sources = with_attributes(sources, attributes) if joins_attributes(recipe) else sources
-    known = {"label": hide_labels(drawn, recipe.labelled, seed), "attributes": attributes, "source": sources}
+    known = {"label": hide_labels(drawn, recipe.labeled, seed), "attributes": attributes, "source": sources}
     beside, words = source_shape_for(recipe, shape), words_for(recipe)
     signature = Signature(shape, tuple(classes), ("x", "y", "z"), beside, domains=("d", "e"), vocabulary=words)
     signature = replace(signature, first=first_for(recipe, signature))

@@ -269,13 +269,13 @@ def test_features_and_the_mean_image_are_matched_beside_the_objective() -> None:
     assert torch.equal(losses["generator_loss"], step(alone, 0, "generator")["generator_loss"])
 
 
-def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_labelled_images() -> None:
-    trainer = tiny_trainer("ssgan", labelled=0.2)
+def test_a_semi_supervised_discriminator_learns_classes_from_a_full_batch_of_labeled_images() -> None:
+    trainer = tiny_trainer("ssgan", labeled=0.2)
     shown: list[Tensor] = []
     trainer.game.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs[1]))
     step(trainer, 0, "discriminator")
     labels = torch.cat(shown)
-    assert len(labels) == 24  # real, fake, labelled
+    assert len(labels) == 24  # real, fake, labeled
     assert (labels[16:] >= 0).all()
     assert (labels[:8] == HIDDEN_LABEL).any()
 

@@ -26,7 +26,7 @@ BY_IMAGE: dict[str, dict[str, Any]] = {
     "clipped weights": {"family": "wgan", "generator": NO_NORM, "discriminator": {"normalization": "layer"}},
     "an autoencoder and its balance": {"family": "began", "generator": NO_NORM, "k_rate": 0.1},
     "classes named": {"family": "acgan", "generator": NO_NORM, "discriminator": NO_NORM},
-    "few labels told": {"family": "ssgan", "labelled": 0.4, "generator": NO_NORM, "discriminator": NO_NORM},
+    "few labels told": {"family": "ssgan", "labeled": 0.4, "generator": NO_NORM, "discriminator": NO_NORM},
     "spectral norm": {"family": "sngan", "generator": NO_NORM},
     "packs, augmented": {
         "family": "modern",

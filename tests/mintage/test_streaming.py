@@ -135,7 +135,7 @@ def test_the_same_images_can_have_other_labels_and_the_order_of_another_seed(win
     images, labels = torch.randn(25, 1, 4, 4), torch.arange(25)
     parts = torch.split(images, 7)
     blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
-    other = open_images(blocks, None, window, 3, CPU).relabelled(labels, 4)
+    other = open_images(blocks, None, window, 3, CPU).relabeled(labels, 4)
     for found, wanted in zip(other.batch(0, 30), open_images(blocks, labels, window, 4, CPU).batch(0, 30), strict=True):
         assert torch.equal(found, wanted)  # type: ignore[arg-type]
 

@@ -132,7 +132,7 @@ def test_each_image_comes_with_its_own_source_whole_or_by_windows() -> None:
         assert sources is not None
         assert torch.equal(sources, -images[[88, 3]])
         labels = torch.arange(90)
-        shown, numbers = real.relabelled(labels, 1).batch(70, 40)
+        shown, numbers = real.relabeled(labels, 1).batch(70, 40)
         assert numbers is not None
         assert torch.equal(shown, images[numbers])
 

@@ -118,7 +118,7 @@ def run_stage_in(
     )
 
 
-def labelled(tmp_path: Path, name: str, content: str, **changes: Any) -> Any:
+def labeled(tmp_path: Path, name: str, content: str, **changes: Any) -> Any:
     tree = write_tree(tmp_path / "tree", {"": 6})
     (tree / name).write_text(content)
     return ingested(tmp_path / "raw", path=str(tree), labels=name, **changes)

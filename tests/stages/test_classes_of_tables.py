@@ -13,7 +13,7 @@ from stages.common.shards import class_names
 from stages.ingest import ingest, summary
 from stages.sources import open_source
 from tests.refusals import refused
-from tests.stages.source_files import ingest_params, ingested, labelled, noise
+from tests.stages.source_files import ingest_params, ingested, labeled, noise
 
 NAMES = ["MEL", "NV", "BCC"]
 
@@ -33,7 +33,7 @@ def test_a_column_a_class_with_one_1_in_each_row_names_the_classes(
     tmp_path: Path, read: Callable[[str], None], name: str, zero: Any, one: Any
 ) -> None:
     rows = [[f"{number:03d}", *(one if number % 3 == column else zero for column in range(3))] for number in range(6)]
-    table = labelled(tmp_path, name, table_of(rows, name))
+    table = labeled(tmp_path, name, table_of(rows, name))
     assert table["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
     params = ingest_params(path=str(tmp_path / "tree"), labels=name)
     source = open_source(params)
@@ -62,7 +62,7 @@ def test_a_column_a_class_is_known_as_spreadsheets_write_it(
     rows = [[f"{n:03d}", *(values[n % 3 == column] for column in range(3))] for n in range(6)]
     lines = [delimiter.join(row) for row in (["image", *NAMES], *rows)]
     content = "\n".join([lines[0] + ends[0], *(line + ends[1] for line in lines[1:])])
-    assert labelled(tmp_path, "t.csv", content)["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
+    assert labeled(tmp_path, "t.csv", content)["label"].to_pylist() == [1, 2, 0, 1, 2, 0]
     params = ingest_params(path=str(tmp_path / "tree"), labels="t.csv")
     source = open_source(params)
     read("\n".join(summary(source, ingest(source, params, tmp_path / "again", tmp_path / "resume"))))
@@ -70,7 +70,7 @@ def test_a_column_a_class_is_known_as_spreadsheets_write_it(
 
 def test_a_column_without_a_name_and_not_empty_is_no_class_and_nothing_is_dropped(tmp_path: Path) -> None:
     rows = [[f"{number:03d}", number % 2, 1 - number % 2, "x" if number == 4 else ""] for number in range(6)]
-    table = labelled(tmp_path, "t.csv", table_of(rows, "t.csv", ["a", "b", ""]))
+    table = labeled(tmp_path, "t.csv", table_of(rows, "t.csv", ["a", "b", ""]))
     assert (class_names(table.schema), table["label"].to_pylist()) == (["0", "1"], [0, 1] * 3)
 
 
@@ -101,7 +101,7 @@ def test_several_ones_in_a_row_or_none_are_refused_with_the_reason(
 ) -> None:
     rows = [[f"{number:03d}", 1, 0, 0] for number in range(5)]
     with pytest.raises(UserError) as refusal:
-        labelled(tmp_path, name, table_of([*rows, ["005", *row]], name))
+        labeled(tmp_path, name, table_of([*rows, ["005", *row]], name))
     read(str(refusal.value))
 
 
@@ -122,7 +122,7 @@ def test_a_table_of_keys_and_classes_is_read_as_such_and_columns_that_are_not_re
         (["grade"], None),
     ):
         rows = [[f"{number:03d}", number % 2, *([other] * (len(columns) - 1))] for number in range(6)]
-        table = labelled(tmp_path, "t.csv", table_of(rows, "t.csv", columns))
+        table = labeled(tmp_path, "t.csv", table_of(rows, "t.csv", columns))
         assert class_names(table.schema) == ["0", "1"]
         assert table["label"].to_pylist() == [0, 1] * 3
         said = open_source(ingest_params(path=str(tmp_path / "tree"), labels="t.csv")).layout
@@ -146,7 +146,7 @@ def test_a_table_of_0_and_1_with_an_empty_cell_is_no_table_of_the_classes_0_and_
     ]
     rows[4][2] = cell
     with refused("table-cells-empty") as refusal:
-        labelled(tmp_path, name, table_of(rows, name))
+        labeled(tmp_path, name, table_of(rows, name))
     read(str(refusal.value))
 
 
@@ -253,9 +253,9 @@ def test_what_tools_write_where_there_is_no_label_is_no_class(
         rows = [[f"{number:03d}", mark if number == 2 else classes[number % 2]] for number in range(6)]
         content = table_of(rows, "l.csv", ["kind"])
         with refused("labels-missing-some") as refusal:
-            labelled(tmp_path, "l.csv", content)
+            labeled(tmp_path, "l.csv", content)
         read(str(refusal.value))
-        table = labelled(tmp_path, "l.csv", content, unlabeled="leave_out")
+        table = labeled(tmp_path, "l.csv", content, unlabeled="leave_out")
         assert (class_names(table.schema), table["label"].to_pylist()) == (classes, [0, 1, 1, 0, 1])
     labels = np.array(["a", "b", mark, "b"])
     np.savez(tmp_path / "a.npz", images=noise(4, 8, 8), labels=labels)
@@ -274,13 +274,13 @@ def test_a_table_that_names_none_of_the_images_shows_a_name_of_both(
 ) -> None:
     rows = [[f"row {number}", "ab"[number % 2], f"{number:03d}.png"] for number in range(6)]
     with refused("table-matches-nothing") as refusal:
-        labelled(tmp_path, "l.csv", table_of(rows, "l.csv", ["kind", "file"]), unlabeled=unlabeled)
+        labeled(tmp_path, "l.csv", table_of(rows, "l.csv", ["kind", "file"]), unlabeled=unlabeled)
     read(str(refusal.value))
 
 
 def test_an_image_that_a_table_lacks_is_named_though_it_comes_first(tmp_path: Path) -> None:
     with refused("table-row-missing", "no label for the image '000.png': "):
-        labelled(tmp_path, "l.csv", "file,kind\n003,a\n004,b\n")
+        labeled(tmp_path, "l.csv", "file,kind\n003,a\n004,b\n")
 
 
 @pytest.mark.parametrize("labels", [True, "", 3])
@@ -292,5 +292,5 @@ def test_labels_that_are_neither_a_file_nor_false_are_refused(labels: Any) -> No
 def test_a_json_line_may_have_its_names_in_any_order(tmp_path: Path) -> None:
     lines = [{"image": f"{number:03d}", "a": number % 2, "b": 1 - number % 2} for number in range(6)]
     lines[3] = dict(reversed(lines[3].items()))
-    table = labelled(tmp_path, "t.jsonl", "\n".join(map(json.dumps, lines)))
+    table = labeled(tmp_path, "t.jsonl", "\n".join(map(json.dumps, lines)))
     assert table["label"].to_pylist() == [1, 0] * 3

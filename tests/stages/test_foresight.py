@@ -37,7 +37,7 @@ from tests.stages.tiny_data import ROOT, write_params
 
 IMAGES = Images()
 PICTURES = Known((3, 32, 32), IMAGES, classes=10)
-UNLABELLED = Known((3, 32, 32), IMAGES, classes=0)
+UNLABELED = Known((3, 32, 32), IMAGES, classes=0)
 PARAMS = load_params(ROOT / "params.yaml")
 
 
@@ -78,7 +78,7 @@ def test_what_is_known_of_the_families_without_torch_is_what_the_families_are() 
 def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
     read: Callable[[str], None], family: str
 ) -> None:
-    (sentence,) = foreseen(changed(train={"family": family}), UNLABELLED)
+    (sentence,) = foreseen(changed(train={"family": family}), UNLABELED)
     read(sentence)
 
 
@@ -95,7 +95,7 @@ def test_a_family_of_words_is_refused_for_pictures_before_anything_runs(
     ],
 )
 def test_the_family_that_a_sentence_names_fits_the_data(data: dict[str, Any]) -> None:
-    known = replace(UNLABELLED, **{"paired": False, "attributes": False, "domains": False} | data)
+    known = replace(UNLABELED, **{"paired": False, "attributes": False, "domains": False} | data)
     (sentence,) = foreseen(changed(train={"family": "lstm"}), known)
     named = sentence.rpartition("set train.family to ")[2]
     assert foreseen(changed(train={"family": named}), known) == []
@@ -195,8 +195,8 @@ def test_images_too_small_for_a_family_and_points_without_labels_are_told_of_one
 ) -> None:
     (small,) = foreseen(changed(train={"family": "dcgan"}), Known((1, 1, 2), RING))
     read(small)
-    (unlabelled,) = foreseen(PARAMS, Known((1, 1, 2), RING, classes=0))
-    read(unlabelled)
+    (unlabeled,) = foreseen(PARAMS, Known((1, 1, 2), RING, classes=0))
+    read(unlabeled)
     assert foreseen(changed(train={"family": "modern_points"}), Known((1, 1, 2), RING, classes=0)) == []
 
 
@@ -269,7 +269,7 @@ def test_bars_of_music_are_not_selected_by_light_and_dark(metric: str) -> None:
 
 def test_what_an_override_of_the_conditioning_makes_of_a_family_is_left_to_the_training() -> None:
     recipe = {player: {"conditioning": "none"} for player in ("generator", "discriminator")}
-    assert foreseen(changed(train={"recipe": recipe}), UNLABELLED) == []
+    assert foreseen(changed(train={"recipe": recipe}), UNLABELED) == []
 
 
 def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +277,7 @@ def test_the_stage_that_asks_is_told_all_of_it(tmp_path: Any, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     require_fit(Known((1, 8, 8), IMAGES))
     with refused("params-do-not-fit", "params.yaml: train.family = 'cgan' learns from labels"):
-        require_fit(UNLABELLED)
+        require_fit(UNLABELED)
 
 
 @pytest.mark.tried(

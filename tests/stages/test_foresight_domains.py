@@ -16,7 +16,7 @@ from stages.common.foresight import (
 from stages.common.sections import Scenes
 from stages.media.frames import Frames
 from stages.sources.sentences import MEDIUM as LINES
-from tests.stages.test_foresight import PICTURES, UNLABELLED, changed
+from tests.stages.test_foresight import PICTURES, UNLABELED, changed
 
 
 @pytest.mark.tried(
@@ -60,7 +60,7 @@ def test_axes_that_a_family_has_not_are_refused_before_anything_runs(
     assert why.endswith("leave augment, packing as the family has it")
     augmented = {"recipe": {"augment": ["cutout"]}}
     assert foreseen(changed(train={"family": "cogan", **augmented}), domains) == []
-    for family, data in (("vae_gan", UNLABELLED), ("lstm", Known((1, 1, 14), LINES, classes=0))):
+    for family, data in (("vae_gan", UNLABELED), ("lstm", Known((1, 1, 14), LINES, classes=0))):
         (none,) = foreseen(changed(train={"family": family, **augmented}), data)
         assert none == f"train.family = '{family}' has no augment: leave train.recipe.augment out"
     (moved,) = foreseen(changed(train={"family": "pix2pix", **augmented}), replace(PICTURES, paired=True))

@@ -70,8 +70,8 @@ def test_what_is_asked_for_stands_in_the_address_whatever_its_letters() -> None:
 
 @node
 def test_two_releases_are_compared_by_all_figures_and_by_the_params_that_differ(gallery: Gallery) -> None:
-    first = gallery.publish("one", params={"seed": 1, "images": 5})
-    second = gallery.publish("two", params={"seed": 2, "images": 5, "more": True})
+    first = gallery.publish("one", params={"seed": 1, "images": 5, "crop_position": "centre"})  # an older version
+    second = gallery.publish("two", params={"seed": 2, "images": 5, "crop_position": "center", "more": True})
     gallery.build()
     found = re.search(r'id="data">(.*?)</script>', (gallery.site / "compare.html").read_text(), re.DOTALL)
     assert found is not None

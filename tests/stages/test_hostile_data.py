@@ -120,7 +120,7 @@ def test_the_stage_says_it_in_one_line_and_exits_with_2(tmp_path: Path) -> None:
     assert not (tmp_path / "provenance").exists()
 
 
-def test_mislabelled_and_truncated_files_stop_normalize_by_name_with_exit_code_2(tmp_path: Path) -> None:
+def test_mislabeled_and_truncated_files_stop_normalize_by_name_with_exit_code_2(tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree", {"cat": 4, "dog": 4})
     (tree / "cat/page.jpg").write_bytes(b"<!doctype html>")
     jpeg = encoded(Image.fromarray(noise(1, 64, 64)[0]), "JPEG")

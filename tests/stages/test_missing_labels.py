@@ -16,11 +16,11 @@ from stages.ingest import ingest
 from stages.sources import RawImage, Source, open_source
 from stages.sources.unlabeled import only_labeled
 from tests.refusals import refused
-from tests.stages.source_files import encoded, ingest_params, ingested, labelled, noise, normalized, write_tree
+from tests.stages.source_files import encoded, ingest_params, ingested, labeled, noise, normalized, write_tree
 
 
 def hugging_face(folder: Path, kind: str) -> Path:
-    """20 labelled images to train on, and 8 of a test set whose labels nobody tells."""
+    """20 labeled images to train on, and 8 of a test set whose labels nobody tells."""
     folder.mkdir(exist_ok=True)
     values: dict[str, tuple[list[Any], Any]] = {
         "class label": ([0, 1], -1),
@@ -140,10 +140,10 @@ def test_arrays_and_tables_mark_images_without_a_label_too(tmp_path: Path) -> No
     table = ingested(tmp_path / "raw", **arrays, unlabeled="leave_out")
     assert (class_names(table.schema), table["label"].to_pylist()) == (["0", "1", "2"], [0, 1, 2, 0])
     content = "file,kind\n000,a\n001,b\n002,\n003,a\n"
-    table = labelled(tmp_path, "l.csv", content, unlabeled="leave_out")
+    table = labeled(tmp_path, "l.csv", content, unlabeled="leave_out")
     assert (class_names(table.schema), table["label"].to_pylist()) == (["a", "b"], [0, 1, 0])
     with refused("table-row-missing", "no label for the image '004.png': ", "set ingest.unlabeled to leave_out"):
-        labelled(tmp_path, "l.csv", content)
+        labeled(tmp_path, "l.csv", content)
 
 
 def test_minus_1_beside_1_alone_is_a_class(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_the_split_follows_the_content_and_not_names_or_order(tree: Path) -> Non
 def test_any_random_split_is_stratified_and_keeps_copies_together(
     contents: list[tuple[int, int]], share: float, seed: int
 ) -> None:
-    """Labels and content numbers; a content may have several labels, as mislabelled copies do."""
+    """Labels and content numbers; a content may have several labels, as mislabeled copies do."""
     labels = [label for label, _ in contents]
     tickets = np.array([ticket(seed, str(content)) for _, content in contents], np.uint64)
     held_out = random_split(tickets, np.array(labels), share)

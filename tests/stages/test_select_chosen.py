@@ -130,7 +130,7 @@ def test_the_supervised_classifiers_see_the_told_labels_and_no_other(
     params = select_params(folder, classifier_images=12_000, truncation=[])
 
     def learned(share: float) -> tuple[float, float]:
-        write_json(folder / "provenance/train.json", made | {"recipe": made["recipe"] | {"labelled": share}})
+        write_json(folder / "provenance/train.json", made | {"recipe": made["recipe"] | {"labeled": share}})
         found = select(params, folder)["classifier"]
         return found["supervised"], found["same_network"]
 

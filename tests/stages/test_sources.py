@@ -271,7 +271,7 @@ def test_16_bits_fractions_and_truths_keep_what_they_say(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("colors", "shape"), [("rgb", (40, 24, 3)), ("gray", (40, 24))])
-def test_glyphs_are_drawn_at_any_size_and_color_and_labelled(
+def test_glyphs_are_drawn_at_any_size_and_color_and_labeled(
     tmp_path: Path, colors: str, shape: tuple[int, ...]
 ) -> None:
     options = {"images": 60, "height": 40, "width": 24, "letters": "xΩ7", "colors": colors}

@@ -15,6 +15,7 @@ from stages.media import medium_of
 from stages.media.points import Points
 from stages.releases.card import completed
 from stages.reporting.facts import Manifest as Reported
+from stages.selection.discriminator import Training, training_of
 from stages.sources.glyphs import Options as Glyphs
 from stages.validation.manifest import Manifest as Validated
 from tests.refusals import refused
@@ -65,6 +66,11 @@ def test_an_older_manifest_still_tells_the_license(kind: type[Any], tmp_path: Pa
 def test_an_older_card_gets_the_license_of_its_images() -> None:
     text = "---\ntags:\n- gan\n---\n\nLicence of the images: not stated.\n"
     assert "\nLicense of the images: MIT.\n" in completed(text, Card(data_license="MIT"))
+
+
+def test_a_training_of_an_older_version_tells_its_share_of_labels() -> None:
+    made = {"params": {"seed": 3}, "recipe": {"labelled": 0.5, "batch_size": 64}}
+    assert training_of(made) == Training(3, 0.5, 64)
 
 
 def test_the_centers_of_points_are_read_in_either_spelling_and_written_as_older_versions_read_them() -> None:

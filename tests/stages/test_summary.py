@@ -124,13 +124,13 @@ def test_the_verdict_comes_first_and_what_a_short_run_left_out_is_said_once(
 
 
 def test_without_classes_it_tells_no_accuracy_and_what_the_autoencoder_explains(tmp_path: Path) -> None:
-    unlabelled = {"kind": "autoencoder", "holdout_accuracy": None, "holdout_explained_variance": 0.834}
+    unlabeled = {"kind": "autoencoder", "holdout_accuracy": None, "holdout_explained_variance": 0.834}
     nothing = {"conditional_accuracy": None, "accuracy_floor": None}
-    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabelled))
+    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabeled))
     assert "accuracy" not in text
     assert "an autoencoder that explains 83.4%" in text
-    unlabelled["holdout_explained_variance"] = -3.47
-    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabelled))
+    unlabeled["holdout_explained_variance"] = -3.47
+    text = summary(finished(tmp_path, selection=nothing, evaluator=unlabeled))
     assert "worse than their mean would" in text
     assert "-347" not in text
 

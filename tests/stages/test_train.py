@@ -255,7 +255,7 @@ def test_a_training_shorter_than_its_intervals_has_a_checkpoint_and_a_row_at_its
 
 
 @pytest.mark.parametrize("classes", [None, ["only"]])
-def test_a_conditional_family_on_unlabelled_data_or_one_class_is_refused(
+def test_a_conditional_family_on_unlabeled_data_or_one_class_is_refused(
     tmp_path: Path, classes: list[str] | None
 ) -> None:
     write_digits(tmp_path, classes=classes)

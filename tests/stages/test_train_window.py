@@ -82,7 +82,7 @@ def test_a_training_by_windows_stops_early_too(tmp_path: Path) -> None:
     assert all(value > 0 for _, value in measured)
 
 
-def test_unlabelled_images_stream_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlabeled_images_stream_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace(tmp_path, train__window=60, train__family="dcgan"))
     trainer = make_trainer(load_section(Train), Split("data/normalized/train"))
     _, labels = trainer.real.batch(0, 10)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 
-class Labelled(NamedTuple):
+class Labeled(NamedTuple):
     """A discriminator's input: images, and the class planes to join to them."""
 
     image: Tensor
