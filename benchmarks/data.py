@@ -1,6 +1,6 @@
 """How fast and how large normalize is, on made images: `python -m benchmarks.data`.
 
-Beside Pillow's decode alone of the same bytes (CPU seconds of one process, so that neighbours count little), with 1 and
+Beside Pillow's decode alone of the same bytes (CPU seconds of one process, so that neighbors count little), with 1 and
 2 processes (seconds on the wall), its peak memory by the number of images, and the bytes it writes for those it read.
 What is compared takes turns. Needs the stages' packages; a million images need 6 GB of disk.
 """

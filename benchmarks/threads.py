@@ -42,13 +42,13 @@ def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
 
 
 def measure(shape: tuple[int, int, int], threads: int, busy: bool) -> float:
-    neighbour = subprocess.Popen(BUSY) if busy else None
+    neighbor = subprocess.Popen(BUSY) if busy else None
     try:
         code = f"from benchmarks.threads import images_per_second; print(images_per_second({shape}, {threads}))"
         return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     finally:
-        if neighbour is not None:
-            neighbour.kill()
+        if neighbor is not None:
+            neighbor.kill()
 
 
 def main() -> None:

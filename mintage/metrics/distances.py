@@ -97,7 +97,7 @@ def squared_radii(rows: Tensor, k: int) -> Tensor:
     Raises ValueError for fewer than k other rows.
     """
     if len(rows) <= k:
-        raise ValueError(f"the {k} nearest neighbours need at least {k + 1} images, and there are {len(rows)}")
+        raise ValueError(f"the {k} nearest neighbors need at least {k + 1} images, and there are {len(rows)}")
     distances, _ = nearest_rows(rows, rows, k + 1)
     return distances[:, k] * _CLOSED
 

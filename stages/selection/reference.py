@@ -247,11 +247,11 @@ class Reference:
 
     @cached_property
     def radii_of_precision(self) -> Tensor:
-        return squared_radii(self.holdout.features, precision_recall.NEIGHBOURS)
+        return squared_radii(self.holdout.features, precision_recall.NEIGHBORS)
 
     @cached_property
     def radii_of_density(self) -> Tensor:
-        return squared_radii(self.holdout.features, density_coverage.NEIGHBOURS)
+        return squared_radii(self.holdout.features, density_coverage.NEIGHBORS)
 
     @cached_property
     def originals(self) -> Originals | Shapes | None:

@@ -10,7 +10,7 @@ from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 """A checkpoint's figures by metric; `images` is how many it has seen."""
-_NEIGHBOURS = 3
+_NEIGHBORS = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Choice:
 def choose(rows: list[Row], params: Select, absent: dict[str, str] | None = None) -> Choice:
     """The best row by `params.metric` among those that pass every guard; of equals, the earlier.
 
-    Smoothed, a row's figure is the median of three neighbours, its own among them; of equals, the better by
+    Smoothed, a row's figure is the median of three neighbors, its own among them; of equals, the better by
     itself. Raises UserError where a metric of the rule was measured of no row (`absent` tells why), or no row
     passes the guards.
     """
@@ -95,13 +95,13 @@ def why(rows: list[Row], choice: Choice, params: Select) -> str:
 
 
 def _smoothed(figures: dict[int, float]) -> dict[int, float]:
-    """The median of each three neighbours; the first and the last share those of the one beside them."""
+    """The median of each three neighbors; the first and the last share those of the one beside them."""
     indices = list(figures)
-    half = _NEIGHBOURS // 2
+    half = _NEIGHBORS // 2
     smoothed = {}
     for place, index in enumerate(indices):
-        first = max(0, min(place - half, len(indices) - _NEIGHBOURS))
-        smoothed[index] = median(figures[other] for other in indices[first : first + _NEIGHBOURS])
+        first = max(0, min(place - half, len(indices) - _NEIGHBORS))
+        smoothed[index] = median(figures[other] for other in indices[first : first + _NEIGHBORS])
     return smoothed
 
 

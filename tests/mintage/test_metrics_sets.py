@@ -143,8 +143,8 @@ def test_the_nearest_rows_are_those_of_the_whole_table(width: int, others: int, 
     assert torch.equal(indices, exact.indices)
 
 
-def test_what_has_no_neighbours_or_no_distance_is_refused() -> None:
-    with pytest.raises(ValueError, match="3 nearest neighbours need at least 4 images, and there are 3"):
+def test_what_has_no_neighbors_or_no_distance_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 nearest neighbors need at least 4 images, and there are 3"):
         precision_recall(normal(9, 2, 0), normal(3, 2, 1))
     with pytest.raises(ValueError, match="need at least 6 images"):
         density_coverage(normal(5, 2, 0), normal(9, 2, 1))

@@ -63,8 +63,8 @@ def test_images_stored_by_class_are_shown_mixed_in_another_order_each_epoch() ->
     for epoch in (first, second):
         places = torch.corrcoef(torch.stack([torch.arange(5000.0), epoch]))[0, 1]
         assert abs(places) < 0.15, "where an image is stored says little about when it is shown"
-        neighbours = (epoch[1:] - epoch[:-1]).abs()
-        assert (neighbours == 1).float().mean() < 0.01
+        neighbors = (epoch[1:] - epoch[:-1]).abs()
+        assert (neighbors == 1).float().mean() < 0.01
 
 
 def test_a_window_that_two_large_blocks_would_fill_has_images_of_all_classes() -> None:
