@@ -30,7 +30,7 @@ from stages.gallery import pages, runtime
 from stages.gallery.entry import Entry
 from stages.gallery.explorer import Explorer
 from stages.gallery.reading import Contents, cut, read_release, refused
-from stages.releases.catalogue import Summary, listed
+from stages.releases.catalog import Summary, listed
 from stages.releases.channels import Channel, names, read_channel
 from stages.releases.content import DIGITS
 from stages.releases.manifest import release_in

@@ -16,7 +16,7 @@ from typing import Any
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Upload, load_section
 from stages.common.stage import Parser, program
-from stages.releases import catalogue, channels
+from stages.releases import catalog, channels
 from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
@@ -102,7 +102,7 @@ def run_publish(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     store = _there(arguments)
-    releases = catalogue.listed(store)
+    releases = catalog.listed(store)
     pointers = {name: channels.read_channel(store, name).release for name in channels.names(store)}
     if arguments.json:
         return _as_json({"releases": [asdict(summary) for summary in releases], "channels": pointers})
@@ -163,7 +163,7 @@ def run_recognize(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError("picture-unreadable", f"{arguments.file} cannot be read: {error.strerror}") from None
     store = _there(arguments)
-    channels_of = {summary.release: summary.channels for summary in catalogue.listed(store)}
+    channels_of = {summary.release: summary.channels for summary in catalog.listed(store)}
     found = recognize(content, [release_in(store, name) for name in channels_of], str(arguments.file))
     if arguments.json:
         _as_json({"releases": found.releases, "why": found.why, "mark": found.mark and found.mark.texts()})
@@ -178,7 +178,7 @@ def run_recognize(arguments: argparse.Namespace) -> int:
 
 def run_promote(arguments: argparse.Namespace) -> int:
     store, release = _named(arguments)
-    expected = arguments.expect and catalogue.find(store, arguments.expect).name
+    expected = arguments.expect and catalog.find(store, arguments.expect).name
     moved = channels.promote(store, arguments.channel, release.manifest().id, expected)
     print(f"channel {arguments.channel} points to {release.name}{'' if moved else ', as before'}")
     _say_how_writers_are_kept_apart(store)
@@ -192,7 +192,7 @@ def _say_how_writers_are_kept_apart(store: Store) -> None:
 
 def run_rollback(arguments: argparse.Namespace) -> int:
     store = _there(arguments)
-    to = arguments.to and catalogue.find(store, arguments.to).name
+    to = arguments.to and catalog.find(store, arguments.to).name
     print(f"channel {arguments.channel} points to {channels.rollback(store, arguments.channel, to)} again")
     _say_how_writers_are_kept_apart(store)
     return 0
@@ -200,7 +200,7 @@ def run_rollback(arguments: argparse.Namespace) -> int:
 
 def run_delete(arguments: argparse.Namespace) -> int:
     store, release = _named(arguments)
-    for channel in catalogue.delete(store, release, arguments.force):
+    for channel in catalog.delete(store, release, arguments.force):
         print(f"channel {channel} now points to nothing: promote another", file=sys.stderr)
     print(f"release {release.name} is deleted")
     return 0
@@ -208,9 +208,9 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 def run_gc(arguments: argparse.Namespace) -> int:
     store, count = _there(arguments), 0
-    for name, keys in catalogue.leftovers(store, arguments.older_than):
+    for name, keys in catalog.leftovers(store, arguments.older_than):
         if not arguments.dry_run:
-            catalogue.remove_leftover(store, name, keys, arguments.older_than)
+            catalog.remove_leftover(store, name, keys, arguments.older_than)
         count += 1
         print(f"{'would remove' if arguments.dry_run else 'removed'} {name}")
     print(f"{count} leftovers older than {arguments.older_than:g} hours")
@@ -235,7 +235,7 @@ def _named(arguments: argparse.Namespace) -> tuple[Store, Release]:
         release = fetched(folder)
         return release.store, release
     store = _there(arguments)
-    return store, catalogue.find(store, arguments.release)
+    return store, catalog.find(store, arguments.release)
 
 
 def _described(release: Release, manifest: Manifest, facts: list[Fact]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.errors import BAD_INPUT, TRY_AGAIN
-from stages.releases.catalogue import find
+from stages.releases.catalog import find
 from stages.releases.content import gather
 from stages.releases.publish import publish
 from stages.releases.transfer import fetch, verify

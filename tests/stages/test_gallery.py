@@ -15,7 +15,7 @@ from stages.common.files import read_json, write_json
 from stages.examples import FOLDER, load_all
 from stages.gallery import pages
 from stages.gallery.__main__ import main
-from stages.releases.catalogue import delete
+from stages.releases.catalog import delete
 from stages.releases.channels import promote, read_channel
 from stages.releases.manifest import release_in
 from stages.stores import open_asked

@@ -39,7 +39,7 @@ OTHER_MEANINGS = {
     "stages/reporting/measures.py": "^(0.0)? points ?$",  # of percent
     "stages/reporting/charts.py": "offset points",  # a unit of matplotlib
     "stages/releases/__main__.py": "(?i)point(s|) (a channel|to)",
-    "stages/releases/catalogue.py": "points? (to|it)",
+    "stages/releases/catalog.py": "points? (to|it)",
     "stages/releases/channels.py": "point_latest|points it",
     "stages/releases/publish.py": "point_latest",
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stages.releases.catalogue import leftovers, listed, remove_leftover
+from stages.releases.catalog import leftovers, listed, remove_leftover
 from stages.releases.channels import read_channel
 from stages.stores import File
 from tests.refusals import refused

@@ -14,7 +14,7 @@ import pytest
 
 from stages.common.errors import TRY_AGAIN
 from stages.releases.__main__ import main
-from stages.releases.catalogue import delete
+from stages.releases.catalog import delete
 from stages.releases.channels import Channel, LostRaceError, move, promote, read_channel
 from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
