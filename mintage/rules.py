@@ -105,7 +105,7 @@ LOSSES: list[Rule] = [
     ),
     (
         lambda s: any(p.project for p in s.penalties) and s.norms[1].spectral,
-        "spectral normalisation rescales the weights that clipping cuts: keep one of them",
+        "spectral normalization rescales the weights that clipping cuts: keep one of them",
     ),
     (
         lambda s: any(p.project for p in s.penalties) and (s.network.deep or s.small),
@@ -114,7 +114,7 @@ LOSSES: list[Rule] = [
     ),
     (
         lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
-        "clipped weights let no signal through layers without normalisation: "
+        "clipped weights let no signal through layers without normalization: "
         "set discriminator.normalization to batch or layer, or use a gradient penalty",
     ),
     (

@@ -56,7 +56,7 @@ PLAYERS: list[Rule] = [
     ),
     (
         lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
-        "this network is built to train without normalisation: set normalization of both players to none",
+        "this network is built to train without normalization: set normalization of both players to none",
     ),
 ]
 

@@ -47,7 +47,7 @@ def test_an_override_replaces_one_axis_and_null_keeps_the_familys() -> None:
     assert replace(recipe.discriminator, normalization="network") == row.discriminator
 
 
-def test_a_player_has_its_networks_normalisation_unless_row_or_params_say_otherwise() -> None:
+def test_a_player_has_its_networks_normalization_unless_row_or_params_say_otherwise() -> None:
     def norms(family: str, **overrides: Any) -> tuple[str, str]:
         recipe = resolve(family, overrides)
         return recipe.generator.normalization, recipe.discriminator.normalization

@@ -230,7 +230,7 @@ def test_attention_changes_nothing_at_the_start_and_lets_every_place_see_every_o
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_a_residual_block_without_normalisation_starts_as_the_identity(blocks: int) -> None:
+def test_a_residual_block_without_normalization_starts_as_the_identity(blocks: int) -> None:
     maps = torch.randn(2, 8, 4, 4)
     assert torch.equal(r3gan.Block(8, blocks)(maps), maps)
 

@@ -41,7 +41,7 @@ def test_a_modulation_scales_and_shifts_each_image_by_its_own_condition(name: st
     assert torch.allclose(scaled[1], plain[1] + 5)
 
 
-def test_spectral_normalisation_bounds_the_slope_of_every_layer_by_one() -> None:
+def test_spectral_normalization_bounds_the_slope_of_every_layer_by_one() -> None:
     torch.manual_seed(0)
     layers = [nn.Linear(12, 9), nn.Linear(9, 5)]
     player = nn.Sequential(layers[0], nn.ReLU(), layers[1])
@@ -54,7 +54,7 @@ def test_spectral_normalisation_bounds_the_slope_of_every_layer_by_one() -> None
         assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, abs=1e-3)
 
 
-def test_spectral_normalisation_leaves_a_modulation_as_small_as_it_starts() -> None:
+def test_spectral_normalization_leaves_a_modulation_as_small_as_it_starts() -> None:
     player = nn.Sequential(Layers("batch", modulation_size=3).norm(4), nn.Linear(4, 4))
     Layers("spectral_batch").constrain(player)
     norm = player[0]
