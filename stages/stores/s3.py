@@ -130,8 +130,8 @@ class S3Store:
     def exclusion(self) -> str:
         with self._sentences():
             if self._form is not None:
-                return "conditional writes, which this store honours"
-        return "claims beside the channel, since this store does not honour conditional writes (README, Sharing)"
+                return "conditional writes, which this store honors"
+        return "claims beside the channel, since this store does not honor conditional writes (README, Sharing)"
 
     def remove(self, keys: Iterable[str]) -> None:
         with self._sentences():

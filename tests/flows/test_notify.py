@@ -103,7 +103,7 @@ def test_a_run_that_was_ended_from_outside_is_told_too(tmp_path: Path, server: s
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=300)
     assert [message["event"] for message in webhook.received] == ["mintage.run.failed"]
-    assert webhook.received[0]["sentence"].startswith("Execution was ")  # aborted, or cancelled
+    assert webhook.received[0]["sentence"].startswith("Execution was ")  # aborted, or canceled
 
 
 @pytest.mark.usefixtures("server")

@@ -117,7 +117,7 @@ async def begin(client: PrefectClient) -> UUID:
     return (await client.create_flow_run_from_deployment(deployment.id, parameters={"targets": ["only"]})).id
 
 
-def test_cancelling_in_prefect_ends_every_process_of_the_run(served: Served, workspace: Path) -> None:
+def test_canceling_in_prefect_ends_every_process_of_the_run(served: Served, workspace: Path) -> None:
     run = ask(served.url, begin)
     until(lambda: started(workspace), 300)
     ask(served.url, lambda client: client.set_flow_run_state(run, Cancelling()))

@@ -1,4 +1,4 @@
-"""A run that is cancelled, timed out or killed leaves nothing running, and the next one goes on from there."""
+"""A run that is canceled, timed out or killed leaves nothing running, and the next one goes on from there."""
 
 import asyncio
 import os
