@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.data import RealImages
 from mintage.learning import Schedule, learn
 from mintage.model_config import ModelConfig
@@ -24,11 +24,11 @@ class Classifier(nn.Module):
         self.discriminator, self.categories = discriminator, config.code_categories
 
     def forward(self, images: Tensor) -> Tensor:
-        judgement: Judgement = self.discriminator(images)
-        if judgement.class_logits is not None:
-            return judgement.class_logits
-        assert judgement.code is not None
-        return judgement.code[:, : self.categories]
+        judgment: Judgment = self.discriminator(images)
+        if judgment.class_logits is not None:
+            return judgment.class_logits
+        assert judgment.code is not None
+        return judgment.code[:, : self.categories]
 
 
 def train_classifier(

@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from mintage import processes
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.randomness import normal, uniform
 
 
 class Pair(NamedTuple):
-    """Real and generated images `[N,C,H,W]`, or the judgements of both."""
+    """Real and generated images `[N,C,H,W]`, or the judgments of both."""
 
     real: Tensor
     fake: Tensor
@@ -24,8 +24,8 @@ def exchange(pair: Pair, chosen: Tensor) -> Pair:
     return Pair(torch.where(rows, pair.fake, pair.real), torch.where(rows, pair.real, pair.fake))
 
 
-def exchange_judgements(real: Judgement, fake: Judgement, chosen: Tensor) -> tuple[Judgement, Judgement]:
-    """The same for judgements: undoes an exchange of the images that were judged."""
+def exchange_judgments(real: Judgment, fake: Judgment, chosen: Tensor) -> tuple[Judgment, Judgment]:
+    """The same for judgments: undoes an exchange of the images that were judged."""
 
     def of_both(one: Tensor | None, other: Tensor | None) -> Pair | tuple[None, None]:
         return (None, None) if one is None or other is None else exchange(Pair(one, other), chosen)
@@ -35,7 +35,7 @@ def exchange_judgements(real: Judgement, fake: Judgement, chosen: Tensor) -> tup
         exchange(Pair(real.features, fake.features), chosen),
     )
     classes, codes = of_both(real.class_logits, fake.class_logits), of_both(real.code, fake.code)
-    one, other = (Judgement(logits[i], features[i], classes[i], codes[i]) for i in (0, 1))
+    one, other = (Judgment(logits[i], features[i], classes[i], codes[i]) for i in (0, 1))
     return one, other
 
 

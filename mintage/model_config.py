@@ -44,7 +44,7 @@ class ModelConfig:
     reconstructs: bool = False
     """Whether the discriminator is an autoencoder."""
     minibatch_stddev: int = 0
-    """How many judgements share their standard deviation as one more feature; 0 is none."""
+    """How many judgments share their standard deviation as one more feature; 0 is none."""
     discriminator_width: int = 0
     generator_layers: tuple[str, str, str] = ("network", "network", "network")
     """Activation, initialization and resampling."""

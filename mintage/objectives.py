@@ -1,4 +1,4 @@
-"""What the two players minimize. `real` and `fake` are the discriminator's logits `[N]`, one for each judgement.
+"""What the two players minimize. `real` and `fake` are the discriminator's logits `[N]`, one for each judgment.
 
 An objective is a module, so that its state between turns (BEGAN's k) is saved with the game.
 """
@@ -136,7 +136,7 @@ class Wasserstein(Objective):
 
 
 class Hinge(Objective):
-    """Only judgements within the margin teach the discriminator (Lim and Ye 2017; Miyato et al. 2018)."""
+    """Only judgments within the margin teach the discriminator (Lim and Ye 2017; Miyato et al. 2018)."""
 
     decides = True
 

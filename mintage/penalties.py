@@ -2,7 +2,7 @@
 
 A critic is images `[N,C,H,W]` -> logits `[M]` in float32. M is N; N / m if m images are judged together; N P if P
 patches are judged each by itself, and then an image's logit is their mean. Gradients are taken by image and their norms
-by judgement, never over the batch.
+by judgment, never over the batch.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,17 +22,17 @@ Loss = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
 
 
 def squared_slopes(critic: Critic, images: Tensor) -> Tensor:
-    """The squared norm `[M]` of each judgement's gradient with respect to its images; it is differentiable."""
+    """The squared norm `[M]` of each judgment's gradient with respect to its images; it is differentiable."""
     return _judged(critic, images)[1]
 
 
 def _judged(critic: Critic, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Each judgement `[M]`, or the mean of an image's patches `[N]`, and its squared slope."""
+    """Each judgment `[M]`, or the mean of an image's patches `[N]`, and its squared slope."""
     images = images.detach().requires_grad_(True)
     logits = critic(images)
     if len(logits) > len(images):
         logits = logits.reshape(len(images), -1).mean(1)
-    # The sum's gradient is that of each judgement, since no judgement depends on another's images.
+    # The sum's gradient is that of each judgment, since no judgment depends on another's images.
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return logits, gradient.reshape(len(logits), -1).square().sum(1)
 
@@ -101,7 +101,7 @@ class Penalty:
 
     @property
     def per_sample(self) -> bool:
-        """Whether it needs judgements that do not depend on the rest of the batch."""
+        """Whether it needs judgments that do not depend on the rest of the batch."""
         return self.loss is not None
 
 

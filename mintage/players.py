@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mintage import catalog
 from mintage.attributes import EXAMPLES
-from mintage.conditioning.heads import HeadConfig, Judgement
+from mintage.conditioning.heads import HeadConfig, Judgment
 from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers, without_weights
 from mintage.model_config import ModelConfig
@@ -119,7 +119,7 @@ class First(Generator):
 
 
 class Discriminator(nn.Module):
-    """(images `[N,C,*S]`, condition) -> Judgement of each image, of N / packing packs, or of all patches."""
+    """(images `[N,C,*S]`, condition) -> Judgment of each image, of N / packing packs, or of all patches."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -152,18 +152,18 @@ class Discriminator(nn.Module):
         self.decoder = _decoder(config, features, packed) if config.reconstructs else None
         norm.constrain(self)
 
-    def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgement:
+    def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgment:
         shown = self.conditioning.apart(image, condition) if self.reads_apart else None
         if shown is None:
             shown = channels_last(self._pack(self.conditioning(image, condition)))
         features = self.network(shown)
         features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
-            judgement: Judgement = self.head(features, condition)
-            return judgement
+            judgment: Judgment = self.head(features, condition)
+            return judgment
         assert self.decoder is not None
         error = (self.decoder(features).float() - self._pack(image)).abs().flatten(1).mean(1)
-        return Judgement(-error, features)
+        return Judgment(-error, features)
 
     def _pack(self, images: Tensor) -> Tensor:
         """Every `packing` images side by side, as channels of one (PacGAN, Lin et al. 2018)."""

@@ -100,7 +100,7 @@ LOSSES: list[Rule] = [
     ),
     (
         lambda s: any(p.per_sample for p in s.penalties) and s.norms[1].batch,
-        "a gradient penalty is of each image alone, and batch norm makes a judgement depend on the whole batch: "
+        "a gradient penalty is of each image alone, and batch norm makes a judgment depend on the whole batch: "
         "set discriminator.normalization to layer, instance, spectral or none",
     ),
     (
@@ -167,7 +167,7 @@ LOSSES: list[Rule] = [
     ),
     (
         lambda s: s.objective.reconstructs and not s.discriminator.plain,
-        "an autoencoder's judgement is its error, and it has no other output: "
+        "an autoencoder's judgment is its error, and it has no other output: "
         "set discriminator.conditioning to concat, product or repeat",
     ),
 ]

@@ -113,11 +113,11 @@ BATCHES: list[Rule] = [
     ),
     (
         lambda s: s.recipe.minibatch_stddev > 0 and s.objective.reconstructs,
-        "an autoencoder's judgement is its error, to which no feature can be added: set minibatch_stddev to 0",
+        "an autoencoder's judgment is its error, to which no feature can be added: set minibatch_stddev to 0",
     ),
     (
         lambda s: s.recipe.minibatch_stddev > 0 and s.share // s.recipe.packing % s.recipe.minibatch_stddev > 0,
-        "judgements are grouped by minibatch_stddev: set batch_size to a multiple of it, times packing and processes",
+        "judgments are grouped by minibatch_stddev: set batch_size to a multiple of it, times packing and processes",
     ),
     (
         lambda s: s.batch_size % (s.processes * s.recipe.accumulation) > 0,
@@ -130,7 +130,7 @@ BATCHES: list[Rule] = [
     ),
     (
         lambda s: s.share // s.recipe.packing < 2 and s.norms[1].batch,
-        "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes",
+        "batch norm needs two judgments in a batch: raise batch_size, or lower packing or processes",
     ),
     (
         lambda s: s.share < 2 and s.norms[0].batch,

@@ -72,7 +72,7 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
-    sentences = [*ways(selection), *judgements(selection, but="collapse" if fails else ""), *alone.sentences]
+    sentences = [*ways(selection), *judgments(selection, but="collapse" if fails else ""), *alone.sentences]
     print("\n".join(map(words.said, [selection["why"], *sentences])))
     if fails:
         figures = "its figures are in metrics/selection.json"
@@ -83,7 +83,7 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     return selection
 
 
-def judgements(selection: dict[str, Any], but: str) -> list[str]:
+def judgments(selection: dict[str, Any], but: str) -> list[str]:
     """What the verdicts say, the one on the whole first; `but` one that an error says."""
     whole = " ".join(selection["verdict"][part] for part in ("sentence", "curve", "advice"))
     return [

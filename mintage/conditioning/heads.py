@@ -1,4 +1,4 @@
-"""The discriminator's output: features `[M,F]` to a judgement, with the class or the code if it predicts them."""
+"""The discriminator's output: features `[M,F]` to a judgment, with the class or the code if it predicts them."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ _CODE_HIDDEN = 128
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A discriminator's output for a batch of N images: M judgements, in the order of the images.
+class Judgment:
+    """A discriminator's output for a batch of N images: M judgments, in the order of the images.
 
     M is N; N / m if m images are packed together; N P if P patches are judged each by itself.
     """
@@ -27,11 +27,11 @@ class Judgement:
     code: Tensor | None = None
     """`[M, categories + continuous]`: logits, then means."""
 
-    def split(self, parts: int) -> list["Judgement"]:
-        """The judgements of each of `parts` equally large batches that were judged in one pass."""
+    def split(self, parts: int) -> list["Judgment"]:
+        """The judgments of each of `parts` equally large batches that were judged in one pass."""
         values = (self.logit, self.features, self.class_logits, self.code)
         pieces = [[None] * parts if value is None else value.chunk(parts) for value in values]
-        return [Judgement(*of_batch) for of_batch in zip(*pieces, strict=True)]
+        return [Judgment(*of_batch) for of_batch in zip(*pieces, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Score(nn.Module):
         self.config = config
         self.output = nn.Linear(config.features, 1)
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
-        return Judgement(self.output(features).squeeze(1).float(), features)
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
+        return Judgment(self.output(features).squeeze(1).float(), features)
 
-    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+    def loss_on_real(self, real: Judgment, label: Tensor | None) -> Tensor | None:
         """Its auxiliary loss on real images and their labels; None if it has none."""
         return None
 
-    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+    def loss_on_fake(self, fake: Judgment, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         """Its auxiliary loss on fakes, which the generator descends as well; None if it has none."""
         return None
 
@@ -78,10 +78,10 @@ class Projection(Score):
         super().__init__(config)
         self.embedding = config.condition.embedding(QUIET, config.features)
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
         score = super().forward(features, label)
         match = (self.embedding(label) * features.float()).sum(1)
-        return Judgement(score.logit + match, features)
+        return Judgment(score.logit + match, features)
 
 
 class Auxiliary(Score):
@@ -93,16 +93,16 @@ class Auxiliary(Score):
         super().__init__(config)
         self.classify = nn.Linear(config.features, config.condition.size)
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
         score = super().forward(features, label)
-        return Judgement(score.logit, features, class_logits=self.classify(features).float())
+        return Judgment(score.logit, features, class_logits=self.classify(features).float())
 
-    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+    def loss_on_real(self, real: Judgment, label: Tensor | None) -> Tensor | None:
         assert real.class_logits is not None
         assert label is not None
         return self.config.condition.loss(real.class_logits, label)
 
-    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+    def loss_on_fake(self, fake: Judgment, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         return self.loss_on_real(fake, label)
 
 
@@ -120,11 +120,11 @@ class SemiSupervised(Score):
         super().__init__(config)
         self.output = nn.Linear(config.features, config.condition.size)
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
         class_logits = self.output(features).float()
-        return Judgement(class_logits.logsumexp(1), features, class_logits=class_logits)
+        return Judgment(class_logits.logsumexp(1), features, class_logits=class_logits)
 
-    def loss_on_real(self, real: Judgement, label: Tensor | None) -> Tensor | None:
+    def loss_on_real(self, real: Judgment, label: Tensor | None) -> Tensor | None:
         assert real.class_logits is not None
         assert label is not None
         return cross_entropy(real.class_logits, label)
@@ -140,9 +140,9 @@ class Origin(Score):
         super().__init__(config)
         self.output = nn.Linear(config.features, 3)
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
         kinds = self.output(features).float()
-        return Judgement(kinds[:, 2] - kinds[:, :2].logsumexp(1), features, class_logits=kinds)
+        return Judgment(kinds[:, 2] - kinds[:, :2].logsumexp(1), features, class_logits=kinds)
 
 
 class InformationCode(Score):
@@ -165,11 +165,11 @@ class InformationCode(Score):
             nn.Linear(_CODE_HIDDEN, size),
         )
 
-    def forward(self, features: Tensor, label: Tensor | None) -> Judgement:
+    def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
         score = super().forward(features, label)
-        return Judgement(score.logit, features, code=self.read(features).float())
+        return Judgment(score.logit, features, code=self.read(features).float())
 
-    def loss_on_fake(self, fake: Judgement, label: Tensor | None, code: Tensor | None) -> Tensor | None:
+    def loss_on_fake(self, fake: Judgment, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         assert fake.code is not None
         assert code is not None
         numbers = self.config.categories  # the continuous values follow the categories

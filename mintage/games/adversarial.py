@@ -10,11 +10,11 @@ from torch import Tensor
 
 from mintage import catalog, processes
 from mintage.augment import augment
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.data import wrong_in_one, wrong_labels
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, Step, TwoPlayers
-from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgements, noise_at
+from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgments, noise_at
 from mintage.latents import code_of, draw
 from mintage.layers import Layers
 from mintage.model_config import model_config
@@ -132,7 +132,7 @@ class Adversarial(TwoPlayers):
         if batch.labeled is not None:
             on_labeled, known = mismatched.pop(), batch.labeled[1]
         logits = self._labeled_logits(Pair(on_real.logit, on_fake.logit), step)
-        negatives = [logits.fake, *(judgement.logit for judgement in mismatched)]
+        negatives = [logits.fake, *(judgment.logit for judgment in mismatched)]
         scene.cache.update(real_logits=on_real.logit, fake_logits=on_fake.logit)
         return {
             "discriminator_loss": against_each(self.objective, logits.real, negatives, self._softness(logits, step)),
@@ -150,7 +150,7 @@ class Adversarial(TwoPlayers):
         if self.recipe.feature_matching:
             loss = feature_gap(on_real[0].features, on_fake.features)
         else:
-            real_logits = [judgement.logit for judgement in on_real] if self.objective.pairs else []
+            real_logits = [judgment.logit for judgment in on_real] if self.objective.pairs else []
             loss = self.objective.generator_loss(on_fake.logit, *real_logits)
         loss = loss.detach() if self._pretrains(step) else loss
         losses = {"generator_loss": loss, **self._readable(on_fake, condition, batch.latents)}
@@ -165,14 +165,14 @@ class Adversarial(TwoPlayers):
         deviation = noise_at(recipe.instance_noise, step.position, recipe.instance_noise_images)
         return add_noise(images, deviation, step.random(f"noise/{what}"))
 
-    def _judge_pair(self, pair: Pair, condition: Tensor | None, others: list[Shown], step: Step) -> list[Judgement]:
-        """Judgements of real images, of fakes, then of the others; in mixed batches if the recipe says so."""
+    def _judge_pair(self, pair: Pair, condition: Tensor | None, others: list[Shown], step: Step) -> list[Judgment]:
+        """Judgments of real images, of fakes, then of the others; in mixed batches if the recipe says so."""
         if not self.recipe.mixed_batches:
             return self.judge((pair.real, condition), (pair.fake, condition), *others)
         chosen = coins(len(pair.real), 0.5, step.random("mixed"), pair.real.device)
         mixed = exchange(Pair(pair.real.float(), pair.fake.float()), chosen)
         one, other, *rest = self.judge((mixed.real, condition), (mixed.fake, condition), *others)
-        return [*exchange_judgements(one, other, chosen), *rest]
+        return [*exchange_judgments(one, other, chosen), *rest]
 
     def _labeled_logits(self, logits: Pair, step: Step) -> Pair:
         """The logits, with real and fake exchanged in the pairs whose labels are flipped."""
@@ -189,7 +189,7 @@ class Adversarial(TwoPlayers):
             logits.real.device, non_blocking=True
         )
 
-    def judge(self, *shown: Shown) -> list[Judgement]:
+    def judge(self, *shown: Shown) -> list[Judgment]:
         """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
         head = self.discriminator.head
         apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
@@ -197,10 +197,10 @@ class Adversarial(TwoPlayers):
             if apart:
                 return [self.discriminator(*one) for one in shown]
             images, conditions = zip(*shown, strict=True)
-            judgement: Judgement = self.discriminator(
+            judgment: Judgment = self.discriminator(
                 torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
             )
-            return judgement.split(len(shown))
+            return judgment.split(len(shown))
 
     def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
         """If the recipe is matching-aware: real images with a wrong label, or with another image's condition."""
@@ -217,9 +217,7 @@ class Adversarial(TwoPlayers):
         images, labels = batch.labeled
         return [(self._changed(images, "labelled", step), labels)]  # spelled as ever: the draws depend on it
 
-    def _auxiliary_losses(
-        self, on_real: Judgement, on_fake: Judgement, labels: Tensor | None, latents: Tensor
-    ) -> Losses:
+    def _auxiliary_losses(self, on_real: Judgment, on_fake: Judgment, labels: Tensor | None, latents: Tensor) -> Losses:
         """The discriminator's loss beside the game: how badly it reads the class or the code."""
         head = self.discriminator.head
         if head is None or head.column is None:
@@ -228,7 +226,7 @@ class Adversarial(TwoPlayers):
         losses = [loss for loss in on_both if loss is not None]
         return {head.column: self.recipe.discriminator.auxiliary_weight * torch.stack(losses).sum()}
 
-    def _readable(self, on_fake: Judgement, labels: Tensor | None, latents: Tensor) -> Losses:
+    def _readable(self, on_fake: Judgment, labels: Tensor | None, latents: Tensor) -> Losses:
         """The generator's loss beside the game: how badly its class or code can be read."""
         head = self.discriminator.head
         loss = None if head is None else head.loss_on_fake(on_fake, labels, self._code(latents))

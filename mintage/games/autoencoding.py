@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage import processes
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
 from mintage.encoding import Codes, squared_distance, with_gradient
 from mintage.games import Losses, Scene, TwoPlayers
@@ -72,7 +72,7 @@ class Autoencoding(TwoPlayers):
         return self.get_submodule("generator.encoder" if side == "encoder" else side)
 
     def schedule(self, images_seen: int, batch_size: int) -> list[tuple[str, ...]]:
-        """One step. The discriminator moves last: the others learn from its judgements before it changes."""
+        """One step. The discriminator moves last: the others learn from its judgments before it changes."""
         return [("encoder", "generator", "discriminator") if self.judged else ("encoder", "generator")]
 
     def losses(self, side: str, scene: Scene) -> Losses:
@@ -138,13 +138,13 @@ class Autoencoding(TwoPlayers):
         scene.cache.update(real_logits=on_real.logit.detach().repeat(2), fake_logits=torch.cat(fakes).detach())
         return {"discriminator_loss": against_each(self.objective, on_real.logit, fakes)}
 
-    def _judge(self, *shown: Tensor) -> list[Judgement]:
+    def _judge(self, *shown: Tensor) -> list[Judgment]:
         """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
         with self.autocast:
             if Layers(self.recipe.discriminator.normalization).batch:
                 return [self.discriminator(images) for images in shown]
-            judgement: Judgement = self.discriminator(torch.cat(shown))
-            return judgement.split(len(shown))
+            judgment: Judgment = self.discriminator(torch.cat(shown))
+            return judgment.split(len(shown))
 
     @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mintage import processes
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, TwoPlayers
 from mintage.latents import draw
@@ -28,9 +28,9 @@ _KEPT = 0.8
 
 
 class Policy(TwoPlayers):
-    """k steps of the discriminator, then one of the generator, with the discriminator's judgement as its reward.
+    """k steps of the discriminator, then one of the generator, with the discriminator's judgment as its reward.
 
-    The reward of a word is the mean judgement of sequences that begin with it and the words before it (equation 4). A
+    The reward of a word is the mean judgment of sequences that begin with it and the words before it (equation 4). A
     copy of the generator, which follows it slowly, writes the rest of each sequence `roll_outs` times.
     """
 
@@ -95,8 +95,8 @@ class Policy(TwoPlayers):
 
     def _discriminator_losses(self, scene: Scene) -> Losses:
         real = scene.real.batch(*scene.step.rows)[0]
-        judgement: Judgement = self.discriminator(torch.cat([real, scene.once("fakes", lambda: self._fakes(scene))]))
-        on_real, on_fake = (one.logit for one in judgement.split(2))
+        judgment: Judgment = self.discriminator(torch.cat([real, scene.once("fakes", lambda: self._fakes(scene))]))
+        on_real, on_fake = (one.logit for one in judgment.split(2))
         scene.cache.update(real=on_real.detach(), fake=on_fake.detach())
         return {"discriminator_loss": self.objective.discriminator_loss(on_real, on_fake)}
 
@@ -118,8 +118,8 @@ class Policy(TwoPlayers):
 
     def _likely_real(self, tokens: Tensor) -> Tensor:
         samples = as_samples(tokens, self.words).reshape(-1, *self.config.image_shape)
-        judgement: Judgement = self.discriminator(samples)
-        return judgement.logit.sigmoid()
+        judgment: Judgment = self.discriminator(samples)
+        return judgment.logit.sigmoid()
 
 
 @torch.no_grad()

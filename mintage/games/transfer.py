@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from mintage import processes
 from mintage.augment import reach_of, shifted
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, Step
 from mintage.games.unpaired import Direction, Unpaired
@@ -136,12 +136,12 @@ class Transfer(Unpaired):
         scene.cache.update(
             {f"real/{target}": judged[REAL].logit.detach(), f"fake/{target}": judged[OF_SOURCE].logit.detach()}
         )
-        losses = [kinds_loss(judgement, kind) for kind, judgement in judged.items()]
+        losses = [kinds_loss(judgment, kind) for kind, judgment in judged.items()]
         return {"discriminator_loss": torch.stack(losses).sum()}
 
 
-def kinds_loss(judgement: Judgement, kind: int) -> Tensor:
+def kinds_loss(judgment: Judgment, kind: int) -> Tensor:
     """Minus the log of the probability that the discriminator gives to class `kind`, as a mean over images."""
-    assert judgement.class_logits is not None
-    logits = judgement.class_logits
+    assert judgment.class_logits is not None
+    logits = judgment.class_logits
     return cross_entropy(logits, torch.full_like(logits[:, 0], kind, dtype=torch.int64))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mintage import catalog, processes
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
 from mintage.games import Losses, Scene, Step, TwoPlayers
 from mintage.hardening import Pool
@@ -109,16 +109,16 @@ class Unpaired(TwoPlayers):
             back=lambda images: self._translate(1 - direction.target, images, step, "back"),
         )
 
-    def _judge(self, domain: int, images: Tensor) -> Judgement:
+    def _judge(self, domain: int, images: Tensor) -> Judgment:
         with self.autocast:
-            judgement: Judgement = self.discriminator[domain](images)
-        return judgement
+            judgment: Judgment = self.discriminator[domain](images)
+        return judgment
 
     def _generator_losses(self, direction: Direction, scene: Scene) -> Losses:
         target, step = direction.target, scene.step
         on_fake, on_real = self._judge(target, direction.fakes), None
 
-        def judged_real() -> Judgement:
+        def judged_real() -> Judgment:
             return scene.once(f"judged/{target}", lambda: self._judge(target, direction.images))
 
         if self.objective.pairs:

@@ -87,7 +87,7 @@ def training_charts(curves: Sequence[Curve]) -> list[Chart]:
     Those of the discriminator are left out where none learned.
     """
     played = any(row.discriminator_loss is not None for row in curves)
-    judged = [_judgement(curves), _accuracy(curves), _value(curves)] if played else []
+    judged = [_judgment(curves), _accuracy(curves), _value(curves)] if played else []
     return [losses_chart(curves), *judged, _gradients(curves)]
 
 
@@ -103,7 +103,7 @@ def losses_chart(curves: Sequence[Curve]) -> Chart:
     )
 
 
-def _judgement(curves: Sequence[Curve]) -> Chart:
+def _judgment(curves: Sequence[Curve]) -> Chart:
     lines = [_one(curves, "d_real", "accent"), _one(curves, "d_fake", "ink")]
     within = all(0 <= y <= 1 for line in lines for y in line.y if math.isfinite(y))  # else D gives no probability
     return _curves(
@@ -112,7 +112,7 @@ def _judgement(curves: Sequence[Curve]) -> Chart:
         ("real, D(x)", "fake, D(G(z))"),
         "How real it takes real images, D(x), and generated ones, D(G(z)), to be. The closer together, "
         "the less it can tell them apart" + ("; at the dashed 0.5 it can only guess." if within else "."),
-        name="judgement",
+        name="judgment",
         level=("0.5", 0.5) if within else None,
         limits=(0.0, 1.0) if within else None,
     )

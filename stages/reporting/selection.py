@@ -49,7 +49,7 @@ class Beside(Measures):
     samples: int = 0
 
 
-class Judgement(Facts):
+class Judgment(Facts):
     """An overall verdict on the generator."""
 
     level: Literal["good", "fair", "poor", "unknown"]
@@ -212,7 +212,7 @@ class Selection(Measures):
     features: Features | None = None
     absent: dict[str, str] = Field(default_factory=dict)
     """The reasons why metrics were not measured, by name."""
-    verdict: Judgement | None = None
+    verdict: Judgment | None = None
     left_out: str | None = None
     """What a short training gets less of than a usual one, in a sentence."""
     collapse: Collapse | None = None

@@ -66,23 +66,23 @@ def test_a_projection_adds_the_inner_product_of_label_and_features() -> None:
 def test_class_losses_are_taken_on_logits_and_not_on_a_softmax() -> None:
     """A softmax before cross-entropy keeps the loss of a sure and right answer above 0."""
     head = Auxiliary(HEAD)
-    judgement = head(FEATURES, LABELS)
-    assert judgement.class_logits is not None
-    assert judgement.class_logits.min() < 0
-    found = head.loss_on_real(judgement, LABELS)
+    judgment = head(FEATURES, LABELS)
+    assert judgment.class_logits is not None
+    assert judgment.class_logits.min() < 0
+    found = head.loss_on_real(judgment, LABELS)
     assert found is not None
-    assert torch.allclose(found, cross_entropy(judgement.class_logits, LABELS))
-    sure = type(judgement)(judgement.logit, FEATURES, class_logits=100 * torch.eye(3)[LABELS])
+    assert torch.allclose(found, cross_entropy(judgment.class_logits, LABELS))
+    sure = type(judgment)(judgment.logit, FEATURES, class_logits=100 * torch.eye(3)[LABELS])
     loss = head.loss_on_fake(sure, LABELS, None)
     assert loss is not None
     assert loss.item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_semi_supervised_logit_is_the_share_of_k_classes_against_a_fake_one_at_zero() -> None:
-    judgement = SemiSupervised(HEAD)(FEATURES, None)
-    assert judgement.class_logits is not None
-    with_fake = torch.cat([judgement.class_logits, torch.zeros(4, 1)], dim=1).softmax(1)
-    assert torch.allclose(judgement.logit.sigmoid(), 1 - with_fake[:, 3], atol=1e-6)
+    judgment = SemiSupervised(HEAD)(FEATURES, None)
+    assert judgment.class_logits is not None
+    with_fake = torch.cat([judgment.class_logits, torch.zeros(4, 1)], dim=1).softmax(1)
+    assert torch.allclose(judgment.logit.sigmoid(), 1 - with_fake[:, 3], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["concat", "product", "repeat", "projection"])

@@ -202,7 +202,7 @@ OF_DATA = [
         for found in (why("dcgan", packing=3), why("modern", packing=4, processes=4))
     ),
     *(
-        (found, "batch norm needs two judgements in a batch: raise batch_size, or lower packing or processes")
+        (found, "batch norm needs two judgments in a batch: raise batch_size, or lower packing or processes")
         for found in (why("dcgan", packing=8), why("dcgan", packing=4, processes=2))
     ),
     (
@@ -266,6 +266,6 @@ def test_an_unconditional_family_trains_on_data_with_any_labels_or_none() -> Non
 
 
 def test_a_critic_with_batch_norm_is_refused_a_penalty_on_single_images() -> None:
-    assert "batch norm makes a judgement depend on the whole batch" in why(
+    assert "batch norm makes a judgment depend on the whole batch" in why(
         "wgan_gp", discriminator={"normalization": "batch"}
     )

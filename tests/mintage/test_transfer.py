@@ -9,7 +9,7 @@ from torch import Tensor
 
 import mintage
 from mintage.checkpoint import pack, unpack
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.data import RealImages
 from mintage.games.transfer import OF_SOURCE, OF_TARGET, REAL, kinds_loss
 from mintage.streaming import Blocks, StreamedImages
@@ -85,16 +85,16 @@ def test_the_generators_move_without_their_features() -> None:
 
 def test_the_discriminator_tells_three_kinds_and_its_logit_is_that_of_being_real() -> None:
     trainer = tiny()
-    judgement = trainer.game.discriminator[0](torch.rand(5, 1, 8, 8) * 2 - 1)
-    likely = judgement.class_logits.softmax(1)
-    torch.testing.assert_close(judgement.logit.sigmoid(), likely[:, REAL])
+    judgment = trainer.game.discriminator[0](torch.rand(5, 1, 8, 8) * 2 - 1)
+    likely = judgment.class_logits.softmax(1)
+    torch.testing.assert_close(judgment.logit.sigmoid(), likely[:, REAL])
     for kind in (OF_SOURCE, OF_TARGET, REAL):
         expected = -likely[:, kind].log().mean()
-        torch.testing.assert_close(kinds_loss(judgement, kind), expected)
+        torch.testing.assert_close(kinds_loss(judgment, kind), expected)
 
 
 def test_a_discriminator_that_guesses_loses_the_log_of_three_of_each_kind() -> None:
-    guess = Judgement(torch.zeros(4), torch.zeros(4, 1), class_logits=torch.zeros(4, 3))
+    guess = Judgment(torch.zeros(4), torch.zeros(4, 1), class_logits=torch.zeros(4, 3))
     for kind in (OF_SOURCE, OF_TARGET, REAL):
         assert kinds_loss(guess, kind).item() == pytest.approx(torch.tensor(3.0).log().item())
 

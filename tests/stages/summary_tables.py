@@ -1,4 +1,4 @@
-"""A summary table with nothing wrong and its manifest, as `normalize` writes them; and the gate's judgement."""
+"""A summary table with nothing wrong and its manifest, as `normalize` writes them; and the gate's judgment."""
 
 import hashlib
 import json
@@ -133,7 +133,7 @@ def written(folder: Path, stats: pd.DataFrame, manifest: Manifest, images: Float
 
 
 def pictured(folder: Path, images: FloatImages, holdout: int, limits: Validate = LIMITS) -> Outcome:
-    """The gate's judgement of these pictures without classes, the last `holdout` of them held out."""
+    """The gate's judgment of these pictures without classes, the last `holdout` of them held out."""
     stats = looking_like(valid_stats(len(images), classes=0), images)
     stats["split"] = np.where(np.arange(len(images)) < len(images) - holdout, "train", "holdout")
     stats["pixel_sha256"] = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]

@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from torch.special import ndtr
 
 from mintage.classifying import Classifier
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.data import HIDDEN_LABEL, hide_labels
 from mintage.model_config import ModelConfig
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
@@ -63,13 +63,13 @@ class Oracle(nn.Module):
         self.images = torch.cat([torch.from_numpy(split.images()) for split in splits]).flatten(1)
         self.labels, self.says, self.code = torch.cat([labels_in(split) for split in splits]), says, code
 
-    def forward(self, images: Tensor, label: Tensor | None = None) -> Judgement:
+    def forward(self, images: Tensor, label: Tensor | None = None) -> Judgment:
         known = self.labels[torch.cdist(images.flatten(1), self.images).argmin(1)]
         answers = one_hot(self.says(known), CLASSES).float()
         numbers = torch.zeros(len(images), 2)
         if self.code:
-            return Judgement(answers.sum(1), answers, code=torch.cat([answers, numbers], 1))
-        return Judgement(answers.sum(1), answers, class_logits=answers)
+            return Judgment(answers.sum(1), answers, code=torch.cat([answers, numbers], 1))
+        return Judgment(answers.sum(1), answers, class_logits=answers)
 
 
 def labels_in(split: Split) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mintage.conditioning.heads import Judgement
+from mintage.conditioning.heads import Judgment
 from mintage.model_config import ModelConfig
 from stages.common.files import read_json
 from stages.common.split import Split
@@ -38,7 +38,7 @@ class Oracle(nn.Module):
         self.labels = torch.from_numpy(split.labels) if split.labels is not None else None
         self.right, self.seen = right, 0
 
-    def forward(self, images: Tensor, condition: Tensor | None = None) -> Judgement:
+    def forward(self, images: Tensor, condition: Tensor | None = None) -> Judgment:
         numbers = [self.known.get(image.numpy().tobytes()) for image in images]
         if numbers[0] is not None and self.labels is not None:
             assert condition is not None
@@ -48,7 +48,7 @@ class Oracle(nn.Module):
             if number is not None:
                 logits[place] = 1.0 if self.seen < self.right else -1.0
                 self.seen += 1
-        return Judgement(logits, images.flatten(1))
+        return Judgment(logits, images.flatten(1))
 
 
 def selected(folder: Path, target: Path, monkeypatch: pytest.MonkeyPatch, judge: Any) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def test_the_share_is_that_of_the_pairs_in_which_the_real_one_is_found(
 
 def test_who_says_the_same_of_all_finds_half(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Same(Oracle):
-        def forward(self, images: Tensor, condition: Tensor | None = None) -> Judgement:
-            return Judgement(torch.zeros(len(images)), images.flatten(1))
+        def forward(self, images: Tensor, condition: Tensor | None = None) -> Judgment:
+            return Judgment(torch.zeros(len(images)), images.flatten(1))
 
     assert selected(run, tmp_path / "copy", monkeypatch, Same(run, 0))["pairs_told_apart"]["share"] == 0.5
 

@@ -230,7 +230,7 @@ def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(
         ({"train.device": "cuda:7"}, "device 'cuda:7' is not on this machine"),
         (
             {"train.family": "wgan_gp", "train.recipe.discriminator.normalization": "batch"},
-            "batch norm makes a judgement depend",
+            "batch norm makes a judgment depend",
         ),
         ({"train.recipe.packing": 3}, "train.family = 'cgan': a batch must be a whole number of packs"),
         ({"train.recipe.penalties": [{"name": "r1"}, {"name": "r1"}]}, "penalties names 'r1' twice"),
