@@ -38,7 +38,7 @@ class Figure:
     value: float
     floor: float
     baseline: float | None = None
-    """What is reached without what the model adds: one no better does nothing. `measure` says which figures have it."""
+    """What is reached without what the model adds; None for figures without one (`measure` says which have one)."""
     baseline_of: str | None = None
     """What reaches the baseline, in words; None where there is no baseline."""
 
@@ -57,11 +57,11 @@ class Figures(dict[str, Figure]):
 
 @dataclass(frozen=True)
 class Schooling:
-    """How the network learns in whose features images are compared."""
+    """How the evaluator learns, in whose features images are compared."""
 
     seed: int
     images: int
-    """That it is shown."""
+    """Images that it is shown."""
     device: torch.device
 
 
@@ -146,7 +146,7 @@ def measure(
         compare = _compare_coupled if model.generator.config.couples else _compare_domains
         with thread_count(threads):
             return compare(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
-    if model.attributes is None and train.label is not None:  # of images that have both, labels are judged
+    if model.attributes is None and train.label is not None:  # if images have both, labels are judged
         rank = len(train.shape) - 1
         train, holdout = (
             Dataset(one.image, one.label, one.classes, one.source, rank=rank, still=one.still)
@@ -222,12 +222,12 @@ def _compare_words(model: Model, holdout: Dataset, train: Dataset, evaluator: Ev
 
 
 def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
-    """Of volumes; none of others."""
+    """The figures of volumes `[N,C,D,H,W]`; none for other data."""
     return shape_figures(held, images) if images.ndim == 5 else {}
 
 
 def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
-    """One direction: held-out images of the other domain, translated, beside images of this one."""
+    """Compare one direction: translations of held-out images of the other domain, with real images of `to`."""
     assert to is not None
     assert model.domains is not None
     other = next(domain for domain in model.domains if domain != to)
@@ -260,7 +260,7 @@ def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | N
 
 
 def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
-    """One domain: what is made of it, beside its images, and beside what is made of the other of the same latents."""
+    """Compare the images made of one domain with real ones, and with those made of the other from the same latents."""
     assert to is not None
     assert model.domains is not None
     other = next(domain for domain in model.domains if domain != to)
@@ -290,7 +290,7 @@ def _generated(generator: Generator, count: int, seed: int, asked: Tensor | None
 
 
 def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) -> Dataset:
-    """Real images to compare with, of the classes that the model is asked for, or whose images it translates."""
+    """The training images of the floor, of the classes that the model is asked for, or translates."""
     random = stream(seed, "measure/floor")
     by_class = model.classes is not None or model.generator.config.translates
     if by_class and asked.label is not None and train.label is not None:
@@ -299,7 +299,7 @@ def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) 
 
 
 def _sources(model: Model, asked: Dataset) -> Tensor:
-    """With their attributes beside them, where the model is told these."""
+    """The sources `[N,S,*S]`, with attributes as their last channels if the model takes these."""
     assert asked.source is not None
     if not model.generator.config.joins_attributes or asked.attributes is None:
         return asked.source
@@ -307,7 +307,7 @@ def _sources(model: Model, asked: Dataset) -> Tensor:
 
 
 def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | None:
-    """Labels as frequent as in the holdout, or its attributes; None of a model that takes none."""
+    """Labels `[N]`, as frequent as in the holdout, or attributes `[N,K]` from it; None if the model takes neither."""
     if model.attributes is not None and holdout.attributes is not None:
         return holdout.attributes[asked_rows(len(holdout), count, seed)]
     if model.classes is None or holdout.label is None:

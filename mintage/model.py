@@ -1,4 +1,4 @@
-"""A trained generator for users: named classes, images by seed, files."""
+"""A trained generator for users: classes by name, images by seed, files."""
 
 import json
 import math
@@ -26,7 +26,7 @@ from mintage.tokens import as_tokens
 from mintage.windows import Windows
 
 _OF_SOUND = 2
-"""Channels and samples: how many numbers a sound's shape has."""
+"""How many axes a sound `[C,T]` has."""
 
 
 class Model:
@@ -72,8 +72,8 @@ class Model:
 
     @property
     def domains(self) -> tuple[str, str] | None:
-        """The two domains between which it translates, each into the other, or of which it makes an image each of one
-        latent, as `classes`; None where it is of pairs or of one kind of images.
+        """The two domains between which it translates, or in both of which it makes an image from one latent (then they
+        are its `classes`, too); None for a model of pairs or of one kind of images.
         """
         return self.generator.config.domains
 
@@ -148,7 +148,7 @@ class Model:
         return torch.cat([images for images, _ in samples(self.towards(to), len(given), seed, given)])
 
     def _through_windows(self, sounds: Tensor, windows: Windows, seed: int, to: str | None) -> Tensor:
-        """Sounds `[N,C,T]` of sounds `[N,S,T]` of another length than the model's."""
+        """Translate sounds `[N,S,T]` of another length than the model's, window by window: `[N,C,T]`."""
         cut = torch.cat([windows.cut(sound) for sound in sounds])
         made = (one for batch, _ in samples(self.towards(to), len(cut), seed, cut) for one in batch)
         return torch.stack([windows.joined(islice(made, len(windows))) for _ in sounds])
@@ -175,9 +175,9 @@ class Model:
 
     @torch.no_grad()
     def log_likelihood(self, data: Dataset) -> Tensor:
-        """Of each word, given those before it, in nats: `[N,T]`, on the CPU.
+        """The log-likelihood of each word, given those before it, in nats: `[N,T]`, on the CPU.
 
-        Raises ValueError where the model writes no words, or the data are of other words or another length.
+        Raises ValueError if the model writes no words, or the data are of other words or another length.
         """
         if self.vocabulary is None:
             raise ValueError("this model writes no words, and finds none likely")
@@ -328,9 +328,9 @@ class Model:
         return project(self.generator, given, asked, steps=steps, seed=seed)
 
     def towards(self, domain: str | None) -> Generator:
-        """The generator that makes images of this domain, of the other one's; the only one where nothing is translated.
+        """The generator that translates into this domain; the only generator if the model has no two directions.
 
-        Raises ValueError where there is no such domain, or none is named and there are two.
+        Raises ValueError if there is no such domain, or if there are two and none is named.
         """
         directions = self.generator.directions
         known = list(directions or self.domains or ())
@@ -351,7 +351,7 @@ class Model:
         write_whole(folder / "config.json", json.dumps(asdict(self.generator.config), indent=2).encode())
 
     def _require(self, asked: str) -> None:
-        """Raises ValueError where another method than `asked` is this model's."""
+        """Raise ValueError if this model is not used by the method `asked`, but by another."""
         frames = ", or predict(frames) where these are frames" if self._frames > 1 else ""
         ways = {
             "write": "writes words: call write(count)",
@@ -365,7 +365,7 @@ class Model:
 
     @property
     def _frames(self) -> int:
-        """How many images as those that it makes a source may be; 0 where it has none, or of another size."""
+        """How many images of the model's own shape a source joins; 0 without a source, or if it is of another size."""
         source = self.generator.config.bare_source_shape
         return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
 

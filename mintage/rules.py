@@ -13,11 +13,11 @@ from mintage.rules_of_stages import STAGES
 from mintage.setting import Rule, Setting
 
 _WITHOUT_TARGETS = {*catalog.BUILT_IN["objective"]} - {"least_squares"}
-"""Objectives; of those that other packages bring nobody knows what they read."""
+"""Objectives that do not read `targets`; one of another package may."""
 
 
 def _of_rank(setting: Setting) -> list[str]:
-    """What makes such data, where the network does not."""
+    """What to set for data of this rank, if the network is of another."""
     if setting.rank in setting.network.ranks:
         return []
     if setting.translates:

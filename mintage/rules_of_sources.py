@@ -1,4 +1,4 @@
-"""Rules on what is no image made of noise: images of images, and words; see `mintage.rules`."""
+"""Rules on translations, in pairs or between domains, and on words; see `mintage.rules`."""
 
 from mintage.conditioning.discriminator import NONE
 from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, Recipe, set_axes
@@ -9,7 +9,7 @@ _FEWEST_CLASSES = _A_PAIR = 2
 
 
 def _lacking(setting: Setting) -> list[str]:
-    """The term that would hold a translation to its source in this game, where none does."""
+    """The term that would tie a translation to its source in this game, if no term does; else empty."""
     held = setting.compares or any(term.of_domains for term in setting.terms)
     return ["constancy" if setting.learns_classes else "cycle"] if setting.unpaired and not held else []
 

@@ -16,12 +16,12 @@ def _latents(config: ModelConfig) -> tuple[object, ...]:
 
 
 def _asked(config: ModelConfig) -> tuple[object, ...]:
-    """What it is told beside latents: classes, in their order, or attributes."""
+    """What the generator is given beside latents: classes, in their order, or attributes."""
     return config.classes if config.conditional else None, config.attributes
 
 
 def _stages(setting: Setting) -> tuple[ModelConfig, ModelConfig] | None:
-    """The first, and the second as it would be; None where the family has no two, or the first is of no noise."""
+    """The config of the first stage, and that of the second as it would be; None without two, or without noise."""
     first, real = setting.real.first, setting.real
     if not setting.stands or first is None or not _of_noise(first):
         return None
@@ -36,7 +36,7 @@ def _of_noise(config: ModelConfig) -> bool:
 
 
 def _condition_of_both(setting: Setting) -> list[str]:
-    """What either stage is told, the first one's first, in words; empty where both are told the same."""
+    """What each stage is told, in words, the first stage first; empty if both are told the same."""
     both = _stages(setting)
     if both is None or _asked(both[0]) == _asked(both[1]):
         return []
@@ -55,7 +55,7 @@ def _condition_words(config: ModelConfig) -> str:
 
 
 def _some(names: tuple[str, ...], start: int) -> str:
-    """All of a few; of many some from where both stages differ, which is what there is to see, and how many."""
+    """The names, if there are few; of many, some from where both stages begin to differ, and how many there are."""
     if len(names) <= _SHOWN:
         return ", ".join(names)
     parts = ["..."] * (start > 0) + [*names[start : start + _SHOWN]] + ["..."] * (start + _SHOWN < len(names))

@@ -17,7 +17,7 @@ from mintage.sources import has_mask
 from mintage.terms import Term
 
 _TIMES = (1, 2, 4, 8)
-"""That a network may enlarge a source."""
+"""How many times a network may enlarge a source."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +34,30 @@ class Setting:
 
     @property
     def share(self) -> int:
-        """Images that go through the networks at once."""
+        """Images that go through the networks at once, in each process."""
         return self.batch_size // self.processes // self.recipe.accumulation
 
     @property
     def unpaired(self) -> bool:
-        """Whether the game is of two domains without pairs, each translated into the other."""
+        """Whether the game translates between two domains without pairs."""
         game = catalog.load("game", self.recipe.game)
         return bool(game.of_domains and not game.couples)
 
     @property
     def learns_classes(self) -> bool:
-        """Whether the game is of two domains whose classes it learns from, too."""
+        """Whether the game is of two domains, and learns from their classes, too."""
         found: bool = catalog.load("game", self.recipe.game).learns_classes
         return found
 
     @property
     def compares(self) -> bool:
-        """Whether the game is of two domains whose images it learns to tell apart, too."""
+        """Whether the game is of two domains, and learns how images differ, too."""
         found: bool = catalog.load("game", self.recipe.game).compares
         return found
 
     @property
     def couples(self) -> bool:
-        """Whether the game is of two domains without pairs, of which it makes an image each of one latent."""
+        """Whether the game makes an image in each of two domains from one latent."""
         found: bool = catalog.load("game", self.recipe.game).couples
         return found
 
@@ -69,19 +69,19 @@ class Setting:
 
     @property
     def encodes(self) -> bool:
-        """Whether the game is of an encoder, too."""
+        """Whether the game trains an encoder, too."""
         found: bool = catalog.load("game", self.recipe.game).encodes
         return found
 
     @property
     def inverts(self) -> bool:
-        """Whether the game is of an encoder alone."""
+        """Whether the game trains an encoder alone."""
         found: bool = catalog.load("game", self.recipe.game).inverts
         return found
 
     @property
     def stands(self) -> bool:
-        """Whether the model is made of one that is there already."""
+        """Whether the model is built on one that is already trained."""
         return self.network.stacks or self.inverts
 
     @property
@@ -129,7 +129,7 @@ class Setting:
 
     @property
     def of_judge(self) -> list[str]:
-        """The discriminator's axes that are not as where nothing is said of them."""
+        """The discriminator's axes that do not have their default."""
         return set_axes_of_judge(self.recipe, self.network.normalization[1])
 
     @property
@@ -139,12 +139,12 @@ class Setting:
 
     @property
     def rank(self) -> int:
-        """How many axes an image has behind its channels: 2, of sound 1, of a volume 3."""
+        """How many axes an image has after its channels: 2, a sound 1, a volume 3."""
         return len(self.real.shape) - 1
 
     @property
     def enlargement(self) -> int | None:
-        """How many times as high and wide as its source an image is, an odd side rounded up; None where it is none."""
+        """How many times as high and wide as its source an image is, rounded up; None if none of `_TIMES`."""
         sizes = (self.real.source_shape or self.real.shape)[1:]
         chain = [tuple(-(-side // times) for side in self.real.shape[1:]) for times in _TIMES]
         return _TIMES[chain.index(sizes)] if sizes in chain else None
@@ -173,7 +173,7 @@ class Setting:
         return [catalog.load("term", term.name) for term in self.recipe.terms]
 
     def named_terms(self, chosen: Callable[[Term], bool]) -> list[str]:
-        """The names of those of its terms that are so."""
+        """The names of the recipe's terms that `chosen` is true of."""
         return [one.name for one, term in zip(self.recipe.terms, self.terms, strict=True) if chosen(term)]
 
     @property
@@ -183,9 +183,9 @@ class Setting:
 
     @property
     def norms(self) -> tuple[Layers, Layers]:
-        """Of the generator, and of the discriminator."""
+        """The layers of the generator, and of the discriminator."""
         return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
 
 
 Rule = tuple[Callable[[Setting], bool | list[str]], str]
-"""What is refused, and why, with what to do; `{axes}` in it are those, or what else, the rule finds."""
+"""Whether a setting is refused, and why, with what to do; a list that the first returns stands for `{axes}`."""

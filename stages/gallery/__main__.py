@@ -1,6 +1,6 @@
 """`python -m stages.gallery`: a static site of a store's releases and channels, in a folder that any browser opens.
 
-Built again it reads and writes what has changed alone. A release that is damaged is named, and left out.
+A later build reads and writes only what has changed. A damaged release is named and left out.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the site remembers of a release, so that pages that list many of them read none again."""
+"""What the site remembers of each release, so that pages that list many of them need not read them again."""
 
 from datetime import UTC, datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Figure(BaseModel):
-    """A figure as it is read: never without what real images reach."""
+    """A figure as it is shown, with what real images reach."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,7 +28,7 @@ class Entry(BaseModel):
 
     release: str
     key: str
-    """A digest of all that its page is made of: while it is the same, neither is read or written again."""
+    """A digest of all that its page depends on: while it is the same, the page is not written again."""
     published: float
     """Seconds since 1970, by the store's clock."""
     channels: list[str]
@@ -43,14 +43,14 @@ class Entry(BaseModel):
     verdict: str
     """A sentence; empty where none was given."""
     figures: list[Figure]
-    """The one that it was selected by first."""
+    """The metric of the selection comes first."""
     width: int
     height: int
     """Of its picture, in pixels."""
     explorable: bool
-    """Whether a browser can run its generator and draw what that makes,"""
+    """Whether a browser can run its generator and show the samples."""
     explored: bool
-    """and whether its page does so."""
+    """Whether its page does so."""
     params: dict[str, str]
     """Each param of each stage, by its dotted name, and each axis of the recipe."""
 
@@ -64,7 +64,7 @@ class Entry(BaseModel):
 
     @property
     def distance(self) -> float | None:
-        """How many times what real images reach its first figure is, 1 the best; None where that says nothing."""
+        """Its first figure as a multiple of what real images reach, 1 the best; None unless both are above 0."""
         first = self.figures[0] if self.figures else None
         if first is None or first.number <= 0 or first.floor_number <= 0:
             return None

@@ -1,4 +1,4 @@
-"""What the explorer of a release's page is given: its generators, what they take, and first pictures."""
+"""The data of the explorer on a release's page: the generators, what they take, and pictures to begin with."""
 
 import base64
 import gzip
@@ -20,16 +20,16 @@ from stages.reporting.selection import PairsToldApart
 
 GENERATOR, BACK = "generator.onnx", "back.onnx"
 MOST_BYTES = 16_000_000
-"""Of a generator: a page whose explorer takes more would make its readers wait."""
+"""Size of a generator, at most: readers of a page would wait for a larger one."""
 
 Read = Callable[[str], bytes | None]
 Way = Literal["noise", "drawing", "lengths", "rows"]
-"""What its samples are made of: noise; a drawing or a picture; a sample of any length; each of the one before."""
+"""What samples are made from: noise; a drawing or a picture; a sample of any length; the samples before, in a row."""
 _MOST_BEGINNINGS = 6
 
 
 class Taken(BaseModel):
-    """What a generator takes and makes, as config.json says it."""
+    """What a generator takes and makes, by its config.json."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,7 +43,7 @@ class Taken(BaseModel):
     generator_normalization: str = "none"
     attributes: tuple[str, ...] | None = None
     source_shape: tuple[int, ...] | None = None
-    """Without the channels of attributes that join it (`mintage.players.ModelConfig.bare_source_shape`)."""
+    """Without the channels that hold attributes (`mintage.players.ModelConfig.bare_source_shape`)."""
     domains: tuple[str, str] | None = None
     vocabulary: tuple[str, ...] | None = None
 
@@ -67,13 +67,13 @@ class Taken(BaseModel):
 
     @property
     def fills(self) -> bool:
-        """Whether the source says by a mask what is missing of it; as `mintage.sources.has_mask`."""
+        """Whether the source has a mask of what is missing; as `mintage.sources.has_mask`."""
         channels, *sides = self.image_shape
         return self.source_shape == (channels + 1, *sides)
 
     @property
     def drawable_shape(self) -> tuple[int, int, int] | None:
-        """(S, h, w) of what there is to draw of a source of pixels: all but a mask."""
+        """(S, h, w) of the channels of a source that can be drawn: all but a mask."""
         if self.source_shape is None:
             return None
         channels, height, width = self.source_shape
@@ -82,24 +82,24 @@ class Taken(BaseModel):
 
 @dataclass(frozen=True)
 class Explorer:
-    """Of one release."""
+    """The explorer of one release."""
 
     taken: Taken
     medium: Medium
     view: str
-    """How a browser shows what it makes (`Medium.view`)."""
+    """The script that shows samples in a browser (`Medium.view`)."""
     generators: dict[str, bytes]
-    """In ONNX's format: `generator`, and of a model between two domains `back`."""
+    """ONNX files by name: `generator`, and for a model between two domains `back`."""
     mixes: bool
-    """Whether its `labels` are weights of classes."""
+    """Whether the input `labels` has a weight for each class, in place of one class."""
     white: bool
     """Whether a drawing begins with white paper, as edges do."""
     strips: dict[str, str]
-    """Data URIs of ten pictures each: `sources` to begin with; `real` ones, and those `made`, to tell apart."""
+    """Data URIs of ten pictures each: `sources` to begin with; `real` and `made` ones, for readers to tell apart."""
     judged: PairsToldApart | None
-    """How often the discriminator found the real one."""
+    """How often the discriminator told them apart."""
     beginnings: Sequence[Mapping[str, str]] = ()
-    """Held-out sources of samples of some length or in a row: a `title`, and the `values`, packed floats of 32 bits."""
+    """Held-out sources to begin with, of samples of any length or in a row: a `title`, packed float32 `values`."""
 
     @property
     def way(self) -> Way:
@@ -107,12 +107,12 @@ class Explorer:
 
     @property
     def given(self) -> tuple[int, ...] | None:
-        """The shape of what a reader gives."""
+        """The shape of the source that a reader gives."""
         return self.taken.drawable_shape if self.way == "drawing" else self.taken.source_shape
 
     def script(self) -> str:
-        """The file that the page loads: all of this as one constant, so that a page from a disk can read it, too; and
-        the view.
+        """The script that the page loads: all of this as one constant, which a page on a disk can load, too; and the
+        view.
         """
         taken = self.taken
         facts = {
@@ -141,21 +141,23 @@ class Explorer:
 
 @dataclass(frozen=True)
 class Known:
-    """What else a release tells of its generator."""
+    """What a release says of its generator outside of config.json."""
 
     medium: Medium
     partner: object = None
-    """How sources were made of images (`normalize.partner`), as far as its params say."""
+    """How sources were made from images (`normalize.partner`), if its params say so."""
     judged: PairsToldApart | None = None
     """What select measured of its discriminator."""
 
 
 def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any], known: Known) -> Explorer | str:
-    """The explorer of a release whose files `read` gives; else a sentence why there is none, empty where none could be.
+    """The explorer of a release, or a sentence on why it has none, empty if there could be none for such a model.
 
     Args:
-        sizes: Of its files, by path.
+        read: Returns a file of the release by its path, or None.
+        sizes: The sizes of its files in bytes, by path.
         config: Its config.json.
+        known: What it says beside.
     """
     medium = known.medium
     names = [name for name in (GENERATOR, BACK) if name in sizes]
@@ -188,14 +190,14 @@ def _way(taken: Taken, medium: Medium) -> Way:
 
 
 def _joined(taken: Taken) -> int:
-    """Of how many pictures, or samples in a row, each is made; 0 where a source is none of these."""
+    """How many pictures, or samples in a row, a source joins; 0 if its shape is not that of such samples."""
     channels, *sides = taken.image_shape
     of_source, *others = taken.source_shape or (0,)
     return 0 if others != sides or of_source % channels else of_source // channels
 
 
 def _view_of(taken: Taken, medium: Medium) -> str | None:
-    """None where a browser can not show what it makes, or draw what it makes that of."""
+    """The script of the view; None if a browser cannot show the samples, or let readers draw their sources."""
     way = _way(taken, medium)
     given = taken.drawable_shape if way == "drawing" else taken.source_shape if way == "lengths" else None
     try:
@@ -205,12 +207,12 @@ def _view_of(taken: Taken, medium: Medium) -> str | None:
     if way in ("lengths", "rows") and (not _joined(taken) or taken.domains):
         return None
     if way == "lengths" and (len(taken.image_shape) > 2 or taken.image_shape[0] > 1 or _joined(taken) > 1):
-        return None  # windows of one side and one channel alone
+        return None  # the page joins windows of one side and one channel alone
     return views[0] if None not in views else None
 
 
 def _beginnings(read: Read, taken: Taken, medium: Medium) -> Iterator[dict[str, str]]:
-    """The sources that the release lets people hear beside what became of them."""
+    """The sources in plots/heard, which the release has beside their translations."""
     try:
         heard = Heard.model_validate_json(read("plots/heard/heard.json") or b"{}")
     except ValidationError:
@@ -220,12 +222,12 @@ def _beginnings(read: Read, taken: Taken, medium: Medium) -> Iterator[dict[str, 
         if sound is None or picture is None:
             continue
         sample = medium.heard_again(sound, picture, taken.image_shape)
-        if sample is not None and sample.min() < sample.max():  # nothing is no beginning
+        if sample is not None and sample.min() < sample.max():  # silence is no beginning
             yield {"title": row.title, "values": packed(np.ascontiguousarray(sample, "<f4").tobytes())}
 
 
 def _clips(read: Read, taken: Taken, _: Medium) -> Iterator[dict[str, str]]:
-    """The frames that those of plots/samples.png were made of: the latest, and below the truth the ones before it."""
+    """The past frames in plots/samples.png: the latest in the first row, those before it below the truth."""
     sheet = read("plots/samples.png")
     places = (0, *range(3, 2 + _joined(taken)))
     rows = [row_of(sheet, taken.image_shape, place) for place in places] if sheet else []
@@ -237,12 +239,12 @@ def _clips(read: Read, taken: Taken, _: Medium) -> Iterator[dict[str, str]]:
 
 
 def packed(content: bytes) -> str:
-    """Base64 of gzip, the same each time: what a script can carry."""
+    """The content, gzipped and in base64, as a script can hold it; always the same for the same content."""
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
-    """The shape `(C,H,W)` of pictures in the strips: of what is no picture, as `Medium.pixels` draws it, in color."""
+    """The shape `(C,H,W)` of pictures in the strips; data that are no pictures are drawn in color (`Medium.pixels`)."""
     if "picture files" not in medium.lacks:
         return taken.image_shape
     return 3, *medium.cell(taken.image_shape)
@@ -251,13 +253,13 @@ def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
 def _strips(read: Read, taken: Taken, medium: Medium) -> dict[str, str]:
     way = _way(taken, medium)
     if medium.plots is not None or (way in ("lengths", "rows") and "picture files" in medium.lacks):
-        return {}  # no sheet of one picture beside the other
+        return {}  # they have no sheet of pictures side by side
     rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, _pictured(taken, medium))
     return {name: as_strip(images) for name, images in rows.items() if images is not None}
 
 
 def _of_noise(read: Read, shape: tuple[int, ...]) -> dict[str, Levels | None]:
-    """Of plots/nearest.png: held-out images, and below each what the generator made of the same class or attributes."""
+    """The first rows of plots/nearest.png: held-out images, and generated ones of the same classes or attributes."""
     sheet = read("plots/nearest.png")
     if sheet is None:
         return {}
@@ -265,13 +267,13 @@ def _of_noise(read: Read, shape: tuple[int, ...]) -> dict[str, Levels | None]:
 
 
 def _of_translations(read: Read, taken: Taken) -> dict[str, Levels | None]:
-    """Of plots/samples.png: sources, translations and truths; between domains the sources of both ways."""
+    """Rows of plots/samples.png: sources, translations and truths; between domains the sources of both directions."""
     sheet = read("plots/samples.png")
     names = {0: "sources", 3: "sources_back"} if taken.domains else {0: "sources", 1: "made", 2: "real"}
     rows = {name: row_of(sheet, taken.image_shape, row) for row, name in names.items()} if sheet else {}
-    if taken.fills:  # a hole is gray, and which pixels are missing is not seen: the whole picture, to make holes in
+    if taken.fills:  # the sheet does not show which pixels are missing: readers make holes in the whole picture
         rows["sources"] = rows.get("real")
-    if _joined(taken) > 1:  # frames, of which a reader draws none
+    if _joined(taken) > 1:  # frames, which no reader draws
         return {name: row for name, row in rows.items() if name != "sources"}
     assert taken.drawable_shape is not None
     sources = {

@@ -1,7 +1,7 @@
-"""A conditional generator that takes weights of classes in place of one label, so that classes can be mixed.
+"""Changes a conditional generator in ONNX to take a weight for each class in place of a label, to mix classes.
 
-In its ONNX form `labels` becomes `[N,K]` (float32), of each class how much: a 1 and zeros are that class, to the bit.
-What a class adds to the network's inputs is summed by the weights, as `mintage.latent_space.Blend` does it.
+Its input `labels` becomes `[N,K]` (float32): a 1 and zeros are that class, to the bit. What each class adds to the
+inputs of the network is summed by these weights, as in `mintage.latent_space.Blend`.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _ONE_HOT = (["Unsqueeze", "Equal", "Cast"], ["Unsqueeze", "Equal", "Cast", "Cast
 
 
 def with_weights(content: bytes, classes: int) -> bytes | None:
-    """The generator with weights of so many classes; None where it reads its labels in a way that is not known here."""
+    """The generator with weights of so many classes; None if it reads its labels in an unknown way."""
     model = onnx.load_from_string(content)
     graph = model.graph
     labels = next((given for given in graph.input if given.name == LABELS), None)
@@ -36,7 +36,7 @@ def with_weights(content: bytes, classes: int) -> bytes | None:
 
 
 def _of_embedding(graph: GraphProto, node: NodeProto, classes: int) -> NodeProto | None:
-    """A product with the embedding, where the node takes rows of one."""
+    """A matrix product with the embedding, if the node looks up its rows; else None."""
     table = _constant(graph, node.input[0])
     if node.op_type != "Gather" or node.input[1] != LABELS or table is None or _attribute(node, "axis"):
         return None
@@ -46,7 +46,7 @@ def _of_embedding(graph: GraphProto, node: NodeProto, classes: int) -> NodeProto
 
 
 def _of_one_hot(graph: GraphProto, node: NodeProto, classes: int) -> NodeProto | None:
-    """The weights themselves, where the node begins a chain that compares labels with 0, 1, 2, ..."""
+    """The weights themselves, if the node begins a one-hot encoding: labels compared with 0, 1, 2, ...; else None."""
     chain = [node]
     while chain[-1].op_type != "Cast" or _attribute(chain[-1], "to") != TensorProto.FLOAT:
         readers = _readers(graph, chain[-1].output[0])

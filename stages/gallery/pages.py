@@ -1,4 +1,4 @@
-"""The pages as HTML, from entries and contents; each carries its script, and none asks anything of any host."""
+"""The pages as HTML, from entries and contents; each holds its own script, and none loads anything from elsewhere."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ LEVELS = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged
 EXPLORER = "explorer.js"
 """Beside a release's page: its generators, as a script."""
 EXPLORERS = "explorer/explorer.js"
-"""What all explorers share."""
+"""The code that all explorers share."""
 _PARTS = (
     "latents",
     "pictures",
@@ -53,18 +53,18 @@ _PARTS = (
     "quiz",
     "start",
 )
-"""In the order in which they use each other."""
+"""Parts of that code, in the order in which they use each other."""
 _ON_A_CARD = 3
-"""Figures beside a picture."""
+"""How many figures stand beside a picture."""
 
 
 def style() -> str:
-    """The report's, and what the gallery has beyond it."""
+    """The style sheet: the report's, with the gallery's additions."""
     return (_REPORT / "report.css").read_text() + (TEMPLATES / "gallery.css").read_text()
 
 
 def explorers_script() -> str:
-    """The explorer's code: plain scripts one after the other, since a page from a disk may load no modules."""
+    """The explorer's code: plain scripts one after the other, since a page on a disk may not load modules."""
     return "\n".join((_STATIC / f"{part}.js").read_text() for part in _PARTS)
 
 
@@ -117,7 +117,7 @@ def release_page(title: str, entry: Entry, contents: Contents, example: Example 
 
 
 def channel_page(title: str, channel: Channel, entries: dict[str, Entry]) -> str:
-    """Where a channel pointed, the newest first; what stands beside each step is compared with the step before."""
+    """The steps of a channel, the newest first, each with figures compared with those of the step before."""
     steps = [
         {
             "release": str(step["release"]),
@@ -133,7 +133,7 @@ def channel_page(title: str, channel: Channel, entries: dict[str, Entry]) -> str
 
 
 def compare_page(title: str, entries: Sequence[Entry]) -> str:
-    """Two releases side by side: the page holds the figures and params of all, so that it needs no server."""
+    """Two releases side by side; the page holds the figures and params of all releases, so it needs no server."""
     usual = usual_params(entries)
     facts = {
         entry.release: {
@@ -180,7 +180,7 @@ def figures_of(selection: Selection, called: Words) -> list[Figure]:
 
 
 def usual_params(entries: Sequence[Entry]) -> dict[str, str]:
-    """The value that most releases have of each param: what others say of theirs is then short."""
+    """The most common value of each param, so that a release needs to list only what differs."""
     values: dict[str, Counter[str]] = {}
     for entry in entries:
         for name, value in entry.params.items():
@@ -189,18 +189,18 @@ def usual_params(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def formula(source: str) -> Markup:
-    """Unicode with `_x`, `_{...}`, `^x` and `^{...}` as lower and upper indices."""
+    """A formula as HTML: Unicode, with subscripts from `_x` and `_{...}`, superscripts from `^x` and `^{...}`."""
     indexed = re.sub(r"_(?:\{([^}]*)\}|(\w))", r"<sub>\1\2</sub>", str(escape(source)))
     return Markup(re.sub(r"\^(?:\{([^}]*)\}|(\w))", r"<sup>\1\2</sup>", indexed))
 
 
 def channel_file(name: str) -> str:
-    """Of a channel's page; `~` is in no channel's name."""
+    """The name of a channel's page; no channel has `~` in its name."""
     return f"{name.replace('/', '~')}.html"
 
 
 def _charts(contents: Contents) -> list[Chart]:
-    """Two, since a chart is half of what a page takes to make: the metric of the rule, and the losses."""
+    """Two charts, the metric of the selection and the losses: each takes half of the time that a page takes."""
     quality = quality_charts(contents.selection, contents.checkpoints, most=1) if contents.checkpoints else []
     return [*quality, *([losses_chart(contents.curves)] if contents.curves else [])]
 
@@ -214,7 +214,7 @@ def _counted(names: Any) -> list[tuple[str, int]]:
 
 
 def _as_data(value: Any) -> Markup:
-    """JSON that nothing in it can end: what would close the element is written as an escape."""
+    """JSON for a script element: characters that could close the element are escaped."""
     encoded = json.dumps(value, separators=(",", ":"), ensure_ascii=True)
     return Markup(encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
@@ -238,7 +238,7 @@ def _templates() -> Environment:
 
 
 _OF_THE_SITE = "'self' file: blob: 'wasm-unsafe-eval'"
-"""The explorer's scripts are files, and the runtime makes of them a module and WebAssembly; its sounds are blobs."""
+"""Allowed scripts of an explorer: its files, and the module and the WebAssembly that the runtime makes from these."""
 
 
 def _page(template: str, *, script: str | None = None, **shown: Any) -> str:

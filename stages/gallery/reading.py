@@ -1,4 +1,4 @@
-"""A release as the gallery reads it: few small files, each checked against the manifest before it is believed."""
+"""Reads what the gallery shows of a release: a few small files, each checked against the manifest first."""
 
 import csv
 import hashlib
@@ -29,14 +29,14 @@ from stages.reporting.selection import Checkpoint, PairsToldApart, Selection
 from stages.reporting.sheets import Sheet, lighter, sheet_by
 
 _MOST_BYTES = 16_000_000
-"""Of one file: more is no card, table or picture for people."""
+"""Size of a file, at most: a larger one is no card, table or picture for people."""
 _MOST_PIXELS = 50_000_000
 _LONGEST = 300
-"""Letters of a name or a value; a text in full is cut at `_CARD`."""
+"""Characters of a name or a value, at most; a card may have `_CARD`."""
 _CARD = 40_000
 _MOST_LINES = 40
 _MOST_ROWS, _MOST_COLUMNS, _MOST_HEARD = 6, 4, 3_000_000
-"""Of sounds, and bytes of all of them."""
+"""Rows and columns of sounds, and bytes of all of them, at most."""
 _GENERATED = Mark()
 _AGAIN = "reconstructions.png"
 
@@ -56,13 +56,13 @@ class Contents:
     data: str
     license: str
     config: dict[str, Any]
-    """Of the generator, with names as they are shown."""
+    """The generator's config, with names cut for display."""
     files: list[Listed]
     lines: list[str]
     """The first samples, where they are text."""
     medium: Medium
     explorer: Explorer | str
-    """Or why it has none: a sentence, empty where there is nothing that a browser could draw."""
+    """The explorer, or a sentence on why there is none, empty if a browser could show nothing."""
 
     @property
     def train(self) -> Made | None:
@@ -70,7 +70,7 @@ class Contents:
 
     @property
     def words(self) -> Words:
-        """For samples of such data."""
+        """What the medium calls its samples."""
         return self.medium.words
 
     @property
@@ -80,7 +80,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Again:
-    """Samples that were encoded, and what came back: the sheet of the report."""
+    """Held-out samples and their reconstructions, as a sheet."""
 
     title: str
     caption: str
@@ -89,7 +89,7 @@ class Again:
 
 
 def read_release(release: Release) -> Contents:
-    """Raises UserError in a sentence where it is damaged, or lacks what a page cannot do without."""
+    """Read what is shown. Raises UserError if the release is damaged, or lacks a file that its page needs."""
     files = {file.path: file for file in release.manifest().files}
     of = _Files(release, files)
     header, card = _card(of.text("README.md") or "")
@@ -118,7 +118,7 @@ def read_release(release: Release) -> Contents:
 
 
 def cut(text: str) -> str:
-    """One line of a name or a value, without what signs in and cannot be shown."""
+    """A name or a value on one line, cut if it is long, without credentials and characters that cannot be shown."""
     line = " ".join(without_secrets(text).split()).encode(errors="replace").decode()  # JSON can say half a letter
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
@@ -129,7 +129,7 @@ class _Files:
     listed: dict[str, Listed]
 
     def content(self, path: str) -> bytes | None:
-        """None where the manifest lists no such file."""
+        """A file's content; None if the manifest does not list it. Raises UserError if it is damaged or too large."""
         file = self.listed.get(path)
         if file is None:
             return None
@@ -168,7 +168,7 @@ def _parsed(of: _Files, path: str, kind: type[FactsType]) -> FactsType:
 
 
 def _table(of: _Files, path: str, kind: type[FactsType]) -> Iterator[FactsType]:
-    """The rows of a table; none where the release has no such file."""
+    """The rows of a table; none if the release has no such file."""
     try:
         rows = list(csv.DictReader(io.StringIO(of.text(path) or ""), delimiter="\t"))
     except csv.Error as error:
@@ -200,7 +200,7 @@ _NAMES, _SHAPES = ("classes", "attributes", "domains"), ("image_shape", "source_
 
 
 def _config(of: _Files) -> dict[str, Any]:
-    """Of the generator; its names are texts as they are shown, and its shapes whole numbers."""
+    """The generator's config, checked: names are texts, cut for display, and shapes are whole numbers."""
     config = _object(of, "config.json")
     for keys, kind, kinds in ((_NAMES, str, "texts"), (_SHAPES, int, "whole numbers")):
         for key in keys:
@@ -211,13 +211,13 @@ def _config(of: _Files) -> dict[str, Any]:
 
 
 def _lines(of: _Files) -> list[str]:
-    """The first samples as text, each of one line; none of a release that has none."""
+    """The first samples, each on one line, if they are text; else empty."""
     found = _object(of, "metrics/latent.json").get("lines")
     return [cut(line) for line in found[:_MOST_LINES] if isinstance(line, str)] if isinstance(found, list) else []
 
 
 def _medium(of: _Files) -> Medium:
-    """That of images, where no package here brings it."""
+    """The release's medium; images if no package here brings it."""
     try:
         return medium_of(_object(of, "provenance.json"))
     except (UserError, KeyError, TypeError):
@@ -236,9 +236,9 @@ def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: Pairs
 
 
 def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Picture:
-    """Decoded and encoded anew, so that what the site holds is a picture with its mark and nothing else.
+    """A picture, decoded and encoded anew, so that the site gets its pixels and its mark, and nothing else.
 
-    Where it has none, it gets `unmarked`.
+    A picture without a mark gets `unmarked`.
     """
     content = of.needed(path)
     try:
@@ -256,7 +256,7 @@ def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Pictu
 
 
 def _again(of: _Files, config: dict[str, Any], medium: Medium) -> Again | None:
-    """None without an encoder, in a release of an earlier version, and of shapes that the medium does not have."""
+    """The reconstructions; None without an encoder, in older releases, and for shapes that the medium does not have."""
     path = f"plots/latent/{_AGAIN}"
     if path not in of.listed:
         return None
@@ -273,7 +273,7 @@ def _again(of: _Files, config: dict[str, Any], medium: Medium) -> Again | None:
 
 
 def _heard(of: _Files) -> list[Listening]:
-    """What there is to listen to, as far as a page has room; nothing in a release of an earlier version."""
+    """The sounds to listen to, as many as a page has room for; none in older releases."""
     path = "plots/heard/heard.json"
     if path not in of.listed:
         return []
@@ -294,7 +294,7 @@ def _heard(of: _Files) -> list[Listening]:
 
 
 def _sound(of: _Files, path: str) -> bytes:
-    """Decoded and encoded anew, as pictures are."""
+    """A sound, decoded and encoded anew as pictures are."""
     content = of.needed(path)
     try:
         samples, rate = decode_wav(content)
@@ -317,7 +317,7 @@ def _card(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _value_at(value: Any, *path: str | int) -> Any:
-    """What lies there in nested dicts and lists; None where nothing does."""
+    """The value at a path into nested dicts and lists; None if there is none."""
     for step in path:
         try:
             value = value[step]

@@ -1,7 +1,7 @@
 """ONNX Runtime Web, by which pages run generators: one version of npm's package, checked, and put into the site.
 
-It is of WebAssembly alone, in one thread, so that any server will do, or none: as a script that carries all in base64
-it loads from a disk, too, where browsers let a page read no other file.
+It runs in WebAssembly on one thread, so that any server will do, or none: a page on a disk can load it, too, since it
+is one script that holds everything in base64, and browsers let such a page read no other files.
 """
 
 import base64
@@ -21,23 +21,23 @@ from stages.gallery.explorer import packed
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-"""Of the package's archive, as npm's lock files have it."""
+"""The digest of the package's archive, in base64 as in npm's lock files."""
 ARCHIVE = f"{PACKAGE}-{VERSION}.tgz"
 SCRIPT = f"explorer/{PACKAGE}-{VERSION}.js"
 LICENSE = f"explorer/{PACKAGE}.txt"
-"""Both in the site."""
+"""The paths of the script and of its license in the site."""
 MEMBERS = tuple(
     f"package/dist/ort{name}" for name in (".wasm.min.js", "-wasm-simd-threaded.mjs", "-wasm-simd-threaded.wasm")
 )
-"""Of the archive: the interface, what starts the code, and the code."""
+"""Files in the archive: the API, the glue that starts the code, and the code."""
 _PATIENCE = 300
-"""Seconds for 33 MB."""
+"""Seconds to fetch 33 MB."""
 
 
 def bring(site: Path, archive: Path | None = None) -> None:
-    """Put the runtime into the site, where it is not there: of an archive that somebody brought, else by npm.
+    """Put the runtime into the site, unless it is there: from the given archive, else by npm.
 
-    Raises UserError where there is no way to it.
+    Raises UserError if it cannot be had.
     """
     if not (site / SCRIPT).is_file():
         write_text(site / LICENSE, (Path(__file__).parent / "static" / f"{PACKAGE}.txt").read_text())
@@ -45,20 +45,20 @@ def bring(site: Path, archive: Path | None = None) -> None:
 
 
 def script_of(content: bytes) -> str:
-    """One script of the package's archive: its API, and its code as base64 of gzip, which the explorer unpacks."""
+    """The package as one script: its API, and its code gzipped and in base64, which the explorer unpacks."""
     with tarfile.open(fileobj=io.BytesIO(content)) as members:
         api, glue, code = (_member(members, name) for name in MEMBERS)
     return f'{api.decode()}\nconst RUNTIME = {{"glue": "{packed(glue)}", "code": "{packed(code)}"}};\n'
 
 
 def kept() -> Path:
-    """Where the archive is kept, beside what else is fetched."""
+    """The place of the archive in the cache."""
     folder = os.environ.get("MINTAGE_CACHE") or Path.home() / ".cache/mintage"
     return Path(folder) / ARCHIVE
 
 
 def _archive() -> bytes:
-    """The one that is kept, else npm's, which is then kept."""
+    """The archive in the cache; else npm's, which then goes into the cache."""
     if kept().is_file() and digest_of(content := kept().read_bytes()) == SHA512:
         return content
     with tempfile.TemporaryDirectory() as folder:
@@ -104,7 +104,7 @@ def _missing(reason: str) -> UserError:
 
 
 def digest_of(content: bytes) -> str:
-    """Base64 of its SHA-512."""
+    """The SHA-512 in base64."""
     return base64.b64encode(hashlib.sha512(content).digest()).decode()
 
 

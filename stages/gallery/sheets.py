@@ -1,4 +1,4 @@
-"""Images out of the sheets that a release has: real and generated ones that it shows anyway, at their own size."""
+"""Cuts images out of the sheets in a release, real and generated ones, at their own size."""
 
 import base64
 import io
@@ -14,9 +14,9 @@ _WHITE = 255
 
 
 def row_of(sheet: bytes, shape: tuple[int, ...], number: int) -> Levels | None:
-    """Images `[10,C,H,W]` of a row of a sheet (PNG), the first being 0; None where it is laid out another way.
+    """The images `[10,C,H,W]` in row `number`, from 0, of a sheet (PNG); None if it has another layout.
 
-    Names at the left of a sheet are left out.
+    Names at the left of a sheet are cut off.
     """
     channels, height, width = shape
     scale = grid_scale(height, width)
@@ -33,14 +33,14 @@ def row_of(sheet: bytes, shape: tuple[int, ...], number: int) -> Levels | None:
 
 
 def shrunk(images: Levels, shape: tuple[int, int, int]) -> Levels:
-    """Images that were enlarged pixel by pixel, as they were `[N,S,h,w]`: what `mintage.sources.for_display` undoes."""
+    """Images `[N,C,H,W]` that `mintage.sources.for_display` enlarged, at their former size: `[N,S,h,w]`."""
     _, _, high, wide = images.shape
     rows, columns = (_first_of(high, shape[1]), _first_of(wide, shape[2]))
     return images[:, : shape[0], rows[:, None], columns]
 
 
 def _first_of(many: int, few: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-    """The first of the pixels that each of a few has become."""
+    """For each of `few` pixels the first of those, of `many`, that it has become."""
     return np.minimum(-(-np.arange(few) * many // few), many - 1)
 
 

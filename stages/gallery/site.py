@@ -1,7 +1,7 @@
-"""The site's folder: what has changed is read and written, what is gone is removed, and each file is whole at any time.
+"""Builds the site: only what has changed is read and written, what is gone is removed, each file is whole at any time.
 
-Releases come first, then pages that name them, then the index, then removals: a build that is killed leaves the
-site before it, or one that lacks nothing.
+Releases are written first, then the pages that name them, then the index; removals come last. So a build that is killed
+leaves the site as it was, or one in which no page is missing.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ from stages.stores import MANIFEST, Store
 
 _RELEASE = rf"[0-9a-f]{{{DIGITS}}}"
 _MARK = ".gallery"
-"""The file by which a folder is known to be a gallery, which a build may remove things from."""
+"""The file that marks a folder as a gallery, from which a build may remove files."""
 
 
 @dataclass
@@ -55,11 +55,11 @@ class Built:
 
 @dataclass(frozen=True)
 class Explorers:
-    """Whether pages have explorers, where they can."""
+    """Whether pages get explorers, and where the runtime comes from."""
 
     wanted: bool = True
     archive: Path | None = None
-    """Of the runtime, where somebody brought it; else npm is asked."""
+    """The archive of the runtime; None: npm brings it."""
 
 
 def build(
@@ -71,7 +71,7 @@ def build(
 ) -> Built:
     """Make the site of `store` in `folder`, or bring it up to date.
 
-    Raises UserError where the folder holds something else, and where the store itself cannot be read.
+    Raises UserError if the folder holds something else, or the store itself cannot be read.
     """
     with _locked(folder):
         return _Site(store, folder, title, {example.name: example for example in examples}, explorers).build()
@@ -79,7 +79,7 @@ def build(
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One build at a time in a folder that is a gallery, or empty."""
+    """Allow one build at a time, in a folder that is a gallery or empty."""
     if folder.exists() and not (folder / _MARK).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
             "gallery-folder-taken", f"{folder} is there and is no gallery: name an empty or a new folder with --out"
@@ -130,7 +130,7 @@ class _Site:
                 yield channel
 
     def _entries(self, channels: Sequence[Channel]) -> Iterator[Entry]:
-        """An entry for each release that can be shown, with its page there; one at a time is in memory whole."""
+        """An entry for each release that can be shown, once its page is written; one release at a time is in memory."""
         published = {
             str(step["release"]): example
             for channel in channels
@@ -151,7 +151,7 @@ class _Site:
                 bar.update(1)
 
     def _entry(self, summary: Summary, example: Example | None, code: str) -> Entry:
-        """The one that is there where nothing that its page is made of has changed, else anew, with its page."""
+        """The entry that is there, if nothing that its page depends on has changed; else a new one, with its page."""
         if not re.fullmatch(_RELEASE, summary.release):
             raise refused("this is no name of a release")
         of_store = (self.store.url, self.title, summary.release, summary.channels)
@@ -174,7 +174,7 @@ class _Site:
 
     @cached_property
     def _explores(self) -> bool:
-        """Whether pages have explorers; what these share is then there, before the first of them."""
+        """Whether pages get explorers; what these share is then written before the first page."""
         if not self.explorers.wanted:
             return False
         try:
@@ -186,7 +186,7 @@ class _Site:
         return True
 
     def _leave_out(self, release: str, error: UserError) -> None:
-        """Say so of what is damaged, not of what was deleted meanwhile."""
+        """Name a release that is damaged, but not one that was deleted meanwhile."""
         if self.store.read(f"releases/{release}/{MANIFEST}") is not None:
             self.built.left_out.append(f"release {cut(release)}: {error}")
 
@@ -196,7 +196,7 @@ class _Site:
         return self.examples.get(channel.name.removeprefix(OF_EXAMPLES))
 
     def _write_channels(self, channels: Sequence[Channel], by_release: dict[str, Entry]) -> None:
-        """Those that are new also before the releases, whose pages lead to them."""
+        """Write the channels' pages; those that are new also before the releases, whose pages link to them."""
         for channel in channels:
             self._refresh(self._page_of(channel), pages.channel_page(self.title, channel, by_release))
 
@@ -221,12 +221,12 @@ class _Site:
             museum.unlink(missing_ok=True)
 
     def _refresh(self, path: Path, text: str) -> None:
-        """Write a file where it is not so already."""
+        """Write a file, unless it has this content."""
         if not path.is_file() or path.read_bytes() != text.encode():
             write_text(path, text)
 
     def _remove_others(self, releases: set[str], channels: Sequence[Channel]) -> int:
-        """Of releases and channels that are no longer shown; nothing that no build wrote."""
+        """Remove the pages of releases and channels that are no longer shown; how many releases these were."""
         pages_there = {self._page_of(channel) for channel in channels}
         for path in set((self.folder / "channels").glob("*.html")) - pages_there:
             path.unlink()
@@ -237,7 +237,7 @@ class _Site:
         return len(gone)
 
     def _remove_scripts(self, entries: Sequence[Entry]) -> None:
-        """Of explorers, where no page has one any more, or the runtime is another version."""
+        """Remove what explorers share if no page has one any more, and other versions of the runtime."""
         explored = any(entry.explored for entry in entries)
         wanted = {runtime.SCRIPT, runtime.LICENSE, pages.EXPLORERS} if explored else set()
         for path in (self.folder / pages.EXPLORERS).parent.glob("*"):
@@ -246,7 +246,7 @@ class _Site:
 
 
 def _kept(place: Path) -> Entry | None:
-    """What an earlier build has made there, where it is whole."""
+    """The entry that an earlier build left there; None if a file of its page is missing."""
     try:
         entry = Entry.model_validate_json((place / "entry.json").read_bytes())
     except (OSError, ValidationError):

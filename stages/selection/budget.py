@@ -1,24 +1,24 @@
-"""What a selection may cost: a short training is judged by less than the usual one, and the outputs say so."""
+"""How much of the chosen checkpoint is measured: after a short training less than usual, as the outputs then say."""
 
 from mintage.learning import FULL, images_beside
 from stages.common.params import Select
 
 SHORT = 20_000
-"""Images of a training, below which what is measured of the chosen checkpoint alone would cost more than it."""
+"""In a training of fewer images, the measures of the chosen checkpoint alone would cost more than the training."""
 _TRUNCATION = [0.25, 0.5, 1.0, 2.0]
 
 
 def within_budget(params: Select, training: int) -> Select:
-    """Params with all that decides the cost: where they leave it open, what goes with a training of so many images."""
+    """The params, with costly settings that are null filled in to suit a training of so many images."""
     short = training < SHORT
     usual = {"classifier_images": 0 if short else images_beside(training), "truncation": [] if short else _TRUNCATION}
     return params.model_copy(update={key: value for key, value in usual.items() if getattr(params, key) is None})
 
 
 def left_out(asked: Select, training: int, *, classifiers: bool, truncation: bool) -> str | None:
-    """In a sentence, what a training of so many images gets less of than the usual one, where params leave it open.
+    """A sentence on what is reduced or left out because the training is short; None if nothing is.
 
-    Of `classifiers` and `truncation`, those that there could be of this generator.
+    What params set is never reduced. `classifiers` and `truncation` say which of the two this generator could have.
     """
     known = {
         "the classification accuracy score and other classifiers (select.classifier_images)": (

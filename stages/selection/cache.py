@@ -1,7 +1,7 @@
-"""What was measured before, in an ignored folder: `.measure/<what was looked at>/<how it was looked at>`.
+"""A cache of measurements, in a folder that git ignores: `.measure/<subject>/<key>`.
 
-Every name is a digest of all that decides the content, the code that computes it among them, so nothing is ever
-stale. Files are written whole or not at all and carry a checksum: a damaged one is measured again.
+Every name is a digest of all that decides the content, including the code that computes it, so no entry is ever stale.
+Files are written whole or not at all and carry a checksum: what a damaged one held is measured again.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ _OURS = ("mintage.", "stages.")
 
 
 class Cache:
-    """What is known of one thing that was looked at: a checkpoint, or the real images."""
+    """The cached measurements of one subject: a checkpoint, or the real images."""
 
     def __init__(self, root: Path, subject: str) -> None:
         self.folder = root / _short(subject)
 
     def tensors(self, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Those of this key, made where they are not known."""
+        """The tensors under this key; if there are none, those that `make` returns, which are then kept."""
         path = self.folder / f"{key}.safetensors"
         known = _read(path)
         if known is not None:
@@ -43,7 +43,7 @@ class Cache:
         return made
 
     def facts(self, key: str) -> dict[str, Any]:
-        """What is known by this key; empty where nothing is."""
+        """The facts under this key; empty if there are none."""
         known = _read(self.folder / f"{key}.json.safetensors")
         return {} if known is None else known[1]
 
@@ -52,7 +52,7 @@ class Cache:
 
 
 def forget_all_but(root: Path, subjects: Iterable[str]) -> None:
-    """Remove what is known of anything else, such as checkpoints that no longer exist."""
+    """Remove the entries of all other subjects, such as checkpoints that no longer exist."""
     kept = {_short(subject) for subject in subjects}
     for folder in root.iterdir() if root.is_dir() else []:
         if folder.is_dir() and folder.name not in kept:
@@ -60,12 +60,12 @@ def forget_all_but(root: Path, subjects: Iterable[str]) -> None:
 
 
 def key_of(*about: Any) -> str:
-    """A name for what JSON can tell, such as settings and digests."""
+    """A digest of values that JSON can hold, such as settings and other digests, and of torch's version."""
     return hashlib.sha256(json.dumps([*about, torch.__version__], sort_keys=True).encode()).hexdigest()[:24]
 
 
 def digest_of(*splits: Split) -> str:
-    """A digest of all their images, and labels or attributes."""
+    """A digest of the images of all splits, with their labels and attributes."""
     digest = hashlib.sha256()
     for split in splits:
         digest.update(f"{len(split)} {split.shape}".encode())
@@ -83,10 +83,11 @@ def code_digest(*functions: Callable[..., Any] | type) -> str:
 
 
 def code_used(*functions: Callable[..., Any] | type) -> dict[str, str]:
-    """The source of functions and classes of the stages, and digests of all modules of `mintage` that they use.
+    """The code of these functions and classes of the stages, and all code that it uses, by name.
 
-    Of the stages only what is named in them counts, however deep, so that a metric beside another changes
-    nothing for it; of `mintage` the whole of every module used, and of those it uses.
+    Of the stages only the functions and classes that are named in it count, at any depth, so that a change to one
+    metric leaves other metrics cached; they are here as source. Of `mintage` whole modules count, with those that they
+    import; they are here as digests.
     """
     found: dict[str, str] = {}
     with PARSING:
@@ -117,7 +118,7 @@ def _is_function(thing: Any) -> bool:
 
 
 def _names(code: Any) -> list[str]:
-    """Those that code uses, with the functions within it."""
+    """The names that a code object uses, including those in its inner functions."""
     inner = [name for const in code.co_consts if hasattr(const, "co_names") for name in _names(const)]
     return [*code.co_names, *inner]
 

@@ -41,7 +41,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
 
 
 def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
-    """What the exported generator is given, by name: expressions that make 16 of each."""
+    """The inputs of the exported generator, by name: NumPy expressions for a batch of 16."""
     inputs = {"latents": latents_in_numpy(config)} if config.latent_size else {}
     if config.translates:
         inputs["sources"] = "sources.astype(np.float32)"
@@ -53,7 +53,7 @@ def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
 
 
 def latents_in_numpy(config: ModelConfig) -> str:
-    """An expression that draws 16 latents, with the information code where there is one, as `latents.draw` does."""
+    """A NumPy expression for 16 latents, with an information code if there is one, drawn as in `latents.draw`."""
     draws = {
         "normal": "np.random.standard_normal((16, {}))",
         "uniform": "np.random.uniform(-1, 1, (16, {}))",
@@ -68,7 +68,7 @@ def latents_in_numpy(config: ModelConfig) -> str:
 
 
 def figures(selection: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was measured, a row a metric: its name, the model's value, and the floor of real images."""
+    """A row for each metric: its name, the model's value, the floor of real images, and what it is compared with."""
     return [
         {
             "metric": metric,

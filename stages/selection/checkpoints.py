@@ -1,4 +1,4 @@
-"""Every checkpoint of a training measured, beside what real images reach."""
+"""Measures every checkpoint of a training, beside what real images reach."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from stages.selection.rule import Row
 from stages.selection.verdicts import collapse
 
 _MOST_AT_ONCE = 8
-"""Checkpoints; each holds its images' features in memory."""
+"""Checkpoints measured at the same time; each holds its images' features in memory."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ class Table:
     real: Measured
     rows: list[Row]
     baseline: Row | None = None
-    """What the sources themselves reach, where they are translated."""
+    """What the untranslated sources reach; None if the model does not translate."""
     first: Row | None = None
-    """What the first of two stages reaches alone, enlarged; None of one stage."""
+    """What the first of two stages reaches alone, enlarged; None for a model of one stage."""
     directions: "dict[str, Table]" = field(default_factory=dict)
-    """Of a model between two domains, by the one that is made, of which all else is the mean; else empty."""
+    """For a model between two domains, the table of each direction, by target; the other fields are their means."""
 
 
 def measure_all(
     checkpoints: list[Path], reals: Sequence[Reference], params: Select, cache: Path, *, shown: bool = True
 ) -> Table:
-    """A row a checkpoint, in order: of images beside the one reference, or of both directions as a mean.
+    """Measure each checkpoint against the reference, or against that of each direction: then rows are means of both.
 
-    `shown` is whether with a bar: where all is known it has nothing to tell.
+    `shown` is whether to show a progress bar: it tells nothing if everything is cached.
     """
     forget_all_but(cache, [*map(sha256_of, checkpoints), *(real.subject for real in reals)])
     tables = [_measured(checkpoints, real, params, cache, shown=shown) for real in reals]
@@ -58,7 +58,7 @@ def measure_all(
 
 
 def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Table]) -> Table:
-    """Images are counted together; a checkpoint of which one direction is collapsed is."""
+    """The means of both directions: numbers of images are added, and one collapsed direction collapses a checkpoint."""
     found = [mean_of(each) for each in zip(*(table.found for table in tables), strict=True)]
     of_real, samples = mean_of([table.real for table in tables]), sum(real.samples for real in reals)
     rows = [row_of(images_at(path), samples, one, of_real) for path, one in zip(checkpoints, found, strict=True)]
@@ -71,7 +71,7 @@ def _joined(checkpoints: list[Path], reals: Sequence[Reference], tables: list[Ta
 
 
 def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: Path, *, shown: bool) -> Table:
-    """On a CPU as many at a time as there are cores, each on one thread."""
+    """The table of one reference; on a CPU, checkpoints are measured in parallel, each on one thread."""
     of_real = floors(real)
     at_once = 1 if device_of(real.judge.evaluator).type == "cuda" else min(_MOST_AT_ONCE, os.cpu_count() or 1)
     named = f"select {real.to}" if real.to else "select"
@@ -92,8 +92,8 @@ def _measured(checkpoints: list[Path], real: Reference, params: Select, cache: P
 def measure_checkpoint(
     path: Path, real: Reference, cache: Path, progress: Callable[[int], object] = lambda images: None
 ) -> Measured:
-    """The figures of a checkpoint, on one thread. Raises UserError where it generates what cannot be measured."""
-    torch.set_num_threads(1)  # of this thread
+    """The figures of a checkpoint, on one thread. Raises UserError if its images cannot be measured."""
+    torch.set_num_threads(1)  # holds for the calling thread alone
     try:
         return measure(lambda: loaded(path, real), real, Cache(cache, sha256_of(path)), progress)
     except ValueError as error:
@@ -103,7 +103,7 @@ def measure_checkpoint(
 
 
 def loaded(path: Path, real: Reference) -> Generator:
-    """The averaged generator of a checkpoint. Raises UserError where it is damaged, or made from other data."""
+    """The averaged generator of a checkpoint. Raises UserError if the file is damaged, or was made from other data."""
     generator, _ = load_generator(path, device_of(real.judge.evaluator))
     require_same_data(generator.config, real.holdout_split, str(path), "train")
     return generator

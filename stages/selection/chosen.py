@@ -1,4 +1,4 @@
-"""What is measured of the chosen checkpoint alone, since it costs too much for all."""
+"""Measures of the chosen checkpoint alone: they would cost too much for all checkpoints."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,16 +21,16 @@ from stages.selection.truncation import facts_of, truncation_curve
 
 @dataclass(frozen=True)
 class ChosenFigures:
-    """Of one checkpoint."""
+    """The measures of the chosen checkpoint."""
 
     figures: dict[str, Any]
-    """By their keys in selection.json; None where there are none."""
+    """By key of selection.json; None for what was not measured."""
     absent: dict[str, str] = field(default_factory=dict)
-    """Why, where one would look for them."""
+    """The reasons why figures are missing, by key."""
     curve: list[Row] = field(default_factory=list)
     """The rows of truncation.tsv."""
     left_out: str | None = None
-    """What was measured by less than in the usual training, or not at all, in a sentence."""
+    """A sentence on what was reduced or left out because the training was short; None if nothing was."""
 
     @property
     def sentences(self) -> list[str]:
@@ -39,7 +39,7 @@ class ChosenFigures:
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
-    """The classification accuracy score, the discriminator as a classifier and at pairs, the encoder beside none, and
+    """Measure the classification accuracy score, the discriminator as a classifier and on pairs, reconstructions, and
     the truncation curve.
     """
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
@@ -72,6 +72,6 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
 
 
 def length_of(trained: dict[str, Any]) -> int:
-    """The images that a training was to see, of `provenance/train.json`: of one that stopped early all of them, too."""
+    """How many images a training was asked to see, by `provenance/train.json`, even if it stopped early."""
     asked: int = trained.get("params", {}).get("images") or trained["images"]
     return asked

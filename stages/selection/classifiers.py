@@ -24,14 +24,15 @@ from stages.selection.reference import Reference
 
 _BATCH, _LEARNING_RATE = 128, 0.002
 _BLOCK = 4 * CHUNK
-"""Images that are generated at a time."""
+"""Images generated at the same time."""
 WINDOW = "select.window"
 
 
 def classification_scores(generator: Generator, real: Reference, known: Cache, params: Select) -> dict[str, Any]:
-    """`classification_accuracy_score` of selection.json: two classifiers, each shown so many, of as many as train has.
+    """`classification_accuracy_score` of selection.json: classifiers trained on generated and on real images.
 
-    Raises ValueError with the reason where there are none.
+    Each has as many images to learn from as the train split, and is shown `params.classifier_images` of them, with
+    repeats. Raises ValueError with the reason if there is no such score.
     """
     labels = labels_of(real.train_split)
     if labels is None or real.kind != "classifier":
@@ -51,7 +52,7 @@ def classification_scores(generator: Generator, real: Reference, known: Cache, p
 
 
 def schedule_of(real: Reference, params: Select) -> Schedule:
-    """As the evaluator of the pipeline learns, where its params are as they come; `budget` decided how long."""
+    """The schedule of the evaluator with default params, for as many images as `stages.selection.budget` decided."""
     assert params.classifier_images is not None
     return Schedule(params.classifier_images, _BATCH, _LEARNING_RATE, real.seed, real.medium.still)
 
@@ -64,9 +65,10 @@ def score(
     *,
     labeled: str | None = None,
 ) -> float:
-    """The accuracy on held-out images of a classifier of the evaluator's form that learns what is shown, or as known.
+    """The accuracy on the holdout of a classifier like the evaluator that learns from the images of `shown`; cached.
 
-    `labeled` is which of the labels it learns, where that is not all. Raises ValueError where its training diverges.
+    `labeled` tells apart, in the cache, classifiers that see different labels; None means all. Raises ValueError if the
+    training diverges.
     """
     schedule = schedule_of(real, params)
     about = [real.subject, asdict(real.judge.evaluator.config), asdict(schedule), real.judge.about(), params.window]
@@ -77,7 +79,7 @@ def score(
 
 
 def labeled_part(real: Reference, labels: Tensor, window: int | None) -> RealImages:
-    """Those of the train images that have a label in `[N]`, with it; the others are left out."""
+    """The training images whose label in `labels` `[N]` is not hidden, with these labels."""
     split, device = real.train_split, device_of(real.judge.evaluator)
     has_label = labels != HIDDEN_LABEL
     if has_label.all():
@@ -95,7 +97,10 @@ def labeled_part(real: Reference, labels: Tensor, window: int | None) -> RealIma
 def generated_images(
     generator: Generator, real: Reference, labels: Tensor, window: int | None, device: torch.device
 ) -> RealImages:
-    """An image a label; with a window made when it is shown, and again in each epoch, since that needs no room."""
+    """A generated image for each of the labels `[N]`, shuffled.
+
+    With a `window`, images are generated when they are shown, and again in each epoch, which takes no memory for all.
+    """
     labels = asked_labels(labels, len(labels), real.seed)
     asked = labels.tolist()
 

@@ -1,6 +1,6 @@
-"""Two directions of one model as one: means of their figures, and each in words.
+"""The two directions of a model between domains: the means of their figures, and a sentence for each.
 
-A checkpoint holds both directions, so it is chosen by what both are worth together.
+A checkpoint holds both directions, so it is chosen by the means.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ _SHOWN = ("frechet_distance", "conditional_accuracy", "cycle_error")
 
 @dataclass(frozen=True)
 class Direction:
-    """What `directions` of selection.json holds of one."""
+    """One direction, an entry of `directions` in selection.json."""
 
     source: str
-    """The domain whose held-out images are translated; of a model that translates none, the one of the partners."""
+    """The domain whose held-out images are translated; for a coupled model, the domain of the partners."""
     to: str
-    """The one that is made, and beside whose images translations are measured."""
+    """The target domain, with whose real images translations are compared."""
     row: Row
     baseline: Row | None
 
@@ -31,12 +31,12 @@ class Direction:
 
     @property
     def exchanged(self) -> bool:
-        """Whether it makes light what is dark."""
+        """Whether light and dark are exchanged."""
         return (self.row.get("luminance_correlation") or 0) < 0
 
     @property
     def sentence(self) -> str:
-        """The figures that tell most, each beside no translation at all and real images; a warning comes first."""
+        """The most telling figures, each beside the baseline and the floor; a warning comes first."""
         correlation = self.row.get("luminance_correlation")
         warning = f"light and dark are exchanged (correlation {correlation:.2f}); " if self.exchanged else ""
         shown = {name: metric for name, metric in metrics_in(self.row).items() if name in _SHOWN}
@@ -47,14 +47,14 @@ class Direction:
         return f"{way}: {warning}{', '.join(figures)}."
 
     def _beside(self, name: str) -> str:
-        """What no translation at all reaches, where something is translated, and real images."""
+        """The baseline, which is no translation at all, if there is one, and the floor."""
         metric = METRICS[name]
         same = [] if self.baseline is None else [f"untranslated: {metric.text(self.baseline.get(name))}"]
         return ", ".join([*same, f"real images: {metric.text(self.row.get(metric.floor))}"])
 
 
 def mean_of(each: Sequence[Measured]) -> Measured:
-    """The mean of each figure that all have; a list of figures by its places, where no place is unknown."""
+    """The mean of each figure that all have, of a list at each index; None if one of the values is unknown."""
     names = [name for name in each[0].figures if all(name in one.figures for one in each)]
     figures = {name: _mean([one.figures[name] for one in each]) for name in names}
     return Measured(figures, {name: why for one in each for name, why in one.absent.items()})

@@ -1,4 +1,4 @@
-"""The selected checkpoint's discriminator as a classifier, beside what others reach who are told as much."""
+"""The selected checkpoint's discriminator as a classifier, beside classifiers that learn from the same labels."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,26 +30,26 @@ from stages.selection.reference import Reference
 
 _WEIGHTS = "engine.discriminator."
 _MOST = 10_000
-"""Training images by which categories, and clusters of pixels, are named."""
+"""Training images, at most, that decide after which classes categories and clusters of pixels are named."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What `provenance/train.json` says of how the discriminator learned."""
+    """How the discriminator was trained, by `provenance/train.json`."""
 
     seed: int
     labeled: float
-    """Share of the labels that it was told."""
+    """Share of the labels that it saw, in (0,1]."""
     batch_size: int
-    """Images that it judged together."""
+    """Images in a batch of one process."""
 
 
 def classifier_figures(
     path: Path, real: Reference, known: Cache, trained: dict[str, Any], params: Select
 ) -> dict[str, Any] | None:
-    """`classifier` of selection.json, of the checkpoint in `path`; None where its discriminator names no classes.
+    """`classifier` of selection.json, for the checkpoint at `path`; None if it predicts neither classes nor a code.
 
-    Raises ValueError with the reason where it cannot be measured, UserError where its weights do not fit.
+    Raises ValueError with the reason if it cannot be measured, UserError if its weights do not fit.
     """
     network, config = read_classifier(path, device_of(real.judge.evaluator))
     if network is None:
@@ -71,7 +71,7 @@ def classifier_figures(
 
 
 def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None, ModelConfig]:
-    """The discriminator of a checkpoint that names classes or a code, and its config; None where it names neither.
+    """The discriminator of a checkpoint as a classifier, and its config; None if it names neither classes nor a code.
 
     Raises UserError as `read_discriminator` does.
     """
@@ -87,9 +87,9 @@ def read_classifier(path: Path, device: torch.device) -> tuple[Classifier | None
 
 
 def read_discriminator(path: Path, device: torch.device) -> tuple[Discriminator | None, ModelConfig]:
-    """The discriminator of a checkpoint (the latest weights: no average of them is kept), and the players' config.
+    """The discriminator of a checkpoint, with its latest weights (no average of them is kept), and the players' config.
 
-    None where it has none. Raises UserError where the file holds none that fits its config.
+    It is None if the checkpoint has none. Raises UserError if its weights do not fit the config.
     """
     tensors, facts = read_checkpoint(path)
     weights = {name.removeprefix(_WEIGHTS): t for name, t in tensors.items() if name.startswith(_WEIGHTS)}
@@ -112,7 +112,7 @@ def _unusable(path: Path, reason: str) -> UserError:
 
 
 def training_of(trained: dict[str, Any]) -> Training:
-    """Raises ValueError where it is not told."""
+    """How the discriminator was trained. Raises ValueError if the provenance does not say."""
     try:
         params, recipe = trained["params"], american_keys(trained["recipe"])
         return Training(params["seed"], recipe["labeled"], recipe["batch_size"] // params.get("processes", 1))
@@ -122,7 +122,7 @@ def training_of(trained: dict[str, Any]) -> Training:
 
 @dataclass(frozen=True)
 class Exam:
-    """The real images of which networks are asked the class, all of them alike."""
+    """The same test for all networks: to name the classes of real images."""
 
     real: Reference
     training: Training
@@ -131,7 +131,7 @@ class Exam:
     """Of both players."""
 
     def about(self) -> list[Any]:
-        """All that decides its figures, beside the network and the code."""
+        """Everything that decides the figures, except the network and the code."""
         device = device_of(self.real.judge.evaluator).type
         return [
             self.real.subject,
@@ -143,13 +143,13 @@ class Exam:
         ]
 
     def of_classes(self, network: nn.Module) -> dict[str, Any]:
-        """How often the class that it takes for the likeliest is right, on all held-out images."""
+        """The accuracy of the network's likeliest class, on all held-out images."""
         return _accuracy(*self._answers(network, self.real.holdout_split)) | {"batch_size": self.training.batch_size}
 
     def of_code(self, network: nn.Module) -> dict[str, Any]:
-        """The same of its categories, named after classes, as clusters of pixels are: by training images alone.
+        """The accuracy of the code's categories, each named after its most frequent class in training images.
 
-        Chance is what a code reaches that says nothing: the most frequent class.
+        Clusters of pixels (k-means) are named likewise. Chance is the accuracy of naming the most frequent class.
         """
         real, count = self.real, self.config.code_categories
         groups, labels = self._answers(network, real.train_split, _MOST)
@@ -167,14 +167,14 @@ class Exam:
         }
 
     def of_evaluator(self) -> float:
-        """What the evaluator reaches, which was told all labels."""
+        """The accuracy of the evaluator, which learned from all labels."""
         logits, labels = self.real.holdout.logits, self.real.holdout_labels
         assert logits is not None
         assert labels is not None
         return _rounded(accuracy(logits.argmax(1), labels))
 
     def _answers(self, network: nn.Module, split: Split, most: int | None = None) -> tuple[Tensor, Tensor]:
-        """What the network says of all images of a split, or of so many, and their labels."""
+        """The network's predictions for all images of a split, or for `most` of them, and their labels: `[N]` each."""
         shown = self._training_images(split, device_of(self.real.judge.evaluator))
         return predictions(network, shown, min(len(split), most or len(split)), self.training.batch_size)
 
@@ -194,7 +194,7 @@ class Exam:
 
 
 def _opponents(exam: Exam) -> dict[str, Any]:
-    """Two classifiers that learn from the labels it was shown: the evaluator's network, and the discriminator's."""
+    """Two classifiers that learn from the labels that it saw: the evaluator's network, and the discriminator's own."""
     real, params, training, labels = exam.real, exam.params, exam.training, labels_of(exam.real.train_split)
     assert labels is not None
     shown = hide_labels(labels, training.labeled, training.seed)
@@ -223,7 +223,7 @@ def _opponents(exam: Exam) -> dict[str, Any]:
 
 
 def _accuracy(predicted: Tensor, labels: Tensor) -> dict[str, Any]:
-    """With the standard error that its number of images gives it."""
+    """The accuracy, and its standard error, which follows from the number of images."""
     share = accuracy(predicted, labels)
     return {"accuracy": _rounded(share), "error": _rounded(share_error(share, len(labels)))}
 

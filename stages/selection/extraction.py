@@ -1,4 +1,4 @@
-"""What metrics look at: a set of images, looked at once, as features and counts in place of the images themselves."""
+"""What metrics are computed from: features and counts of a set of images, extracted in one pass over them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -26,21 +26,21 @@ _BY_BATCH = ("features", "logits", "samples", "right", "likeness", "cycle", "thu
 
 
 class Target(NamedTuple):
-    """What images should be, or, between domains without pairs, what they are made of."""
+    """The truths of images; between domains without pairs, their sources."""
 
     images: Tensor
     """`[n,C,H,W]`."""
     hole: Tensor | None = None
-    """Where they were to be filled in, `[n,1,H,W]`; None: everywhere."""
+    """True where pixels were to be filled in, `[n,1,H,W]`; None means everywhere."""
 
 
 class Tally:
-    """What is counted of pixels, over images that come a batch at a time."""
+    """Counts over the pixels of images, added up batch by batch."""
 
     def __init__(self) -> None:
         self.images = 0
         self.pixels = torch.tensor(0)
-        """How many have each level: `[C,256]`."""
+        """How many pixels have each level, by channel: `[C,256]`."""
         self._power: Tensor | None = None
 
     def add(self, images: Tensor) -> None:
@@ -52,41 +52,40 @@ class Tally:
 
     @property
     def power(self) -> Tensor | None:
-        """The mean power of an image at each frequency `[R]`; None where images are too small."""
+        """The mean power of an image at each frequency `[R]`; None if images are too small, or are no pictures."""
         return None if self._power is None else self._power / self.images
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """A set of N images, on the CPU."""
+    """Features and counts of N images, on the CPU."""
 
     features: Tensor
     """`[N,F]`."""
     pixels: Tensor
-    """How many pixels have each level: `[C,256]`."""
+    """How many pixels have each level, by channel: `[C,256]`."""
     labels: Tensor | None = None
-    """`[N]`: the class that was asked for, or that a real image is of; None where the model takes none."""
+    """`[N]`: the class that was asked for, or that of a real image; None if the model takes no class."""
     logits: Tensor | None = None
-    """`[N,K]` by the evaluator, where it classifies."""
+    """`[N,K]`, by the evaluator; None if it does not classify."""
     power: Tensor | None = None
-    """The mean power of an image at each frequency `[R]`; what is no picture, or of fewer than 4 pixels a side, has
-    none."""
+    """`[R]`: the mean power of an image at each frequency; None if images are too small, or are no pictures."""
     samples: Tensor | None = None
-    """`[N,C,H,W]`, where their medium measures more than features tell."""
+    """`[N,C,*S]`: the images themselves, if their medium has metrics of its own; else None."""
     right: Tensor | None = None
-    """`[N,G]`: whether each attribute is as asked, or as of the real image; where there are attributes."""
+    """`[N,G]`: whether the evaluator sees each attribute as asked for, or as a real image has it; None without any."""
     likeness: Tensor | None = None
-    """`[N,L]`: the figures of `LIKENESS` beside the truth, where each image has one; nan where one is of other data."""
+    """`[N,L]`: the figures of `LIKENESS` beside each truth; NaN if one does not apply; None if there are no truths."""
     cycle: Tensor | None = None
-    """`[N]`: the mean error of a pixel of what an image is made of, once the image is translated back to it."""
+    """`[N]`: the mean absolute difference, over pixels, between an image's source and the image translated back."""
     thumbnails: Tensor | None = None
-    """`[N,h,w]`, gray levels in [0,255]; what is no picture, or of fewer than 8 pixels a side, has none."""
+    """`[N,h,w]`, gray levels in [0,255]; None if images are too small, or neither pictures nor volumes."""
 
     def __len__(self) -> int:
         return len(self.features)
 
     def rows(self, chosen: Tensor, batches: Iterable[Tensor]) -> "Extraction":
-        """Those of the chosen images alone, which are given in any order."""
+        """The extraction of the chosen images alone; `batches` has these images, in any order, to count pixels."""
         tally = Tally()
         for images in batches:
             tally.add(images)
@@ -95,22 +94,22 @@ class Extraction:
         return Extraction(self.features[chosen], tally.pixels, power=tally.power, **rows)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Those there are, by name: `Extraction(**tensors)` is this again."""
+        """The tensors that are not None, by name: `Extraction(**tensors)` is this again."""
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
 
 @dataclass(frozen=True)
 class Judge:
-    """By what images are looked at."""
+    """The networks that look at images, and the images' medium."""
 
     evaluator: Evaluator
     network: FeatureNetwork
     medium: Medium
     sha256: str
-    """Of the evaluator."""
+    """The digest of the evaluator's weights."""
 
     def about(self) -> list[Any]:
-        """All that decides what is extracted and measured, beside images and the code of stages."""
+        """Everything that decides what is extracted and measured, except the images and the code of the stages."""
         own = code_behind(type(self.medium).__module__) if self.medium.offers else {}  # it measures, too
         return [self.sha256, self.network.describe(), self.medium.to_json(), own, device_of(self.evaluator).type]
 
@@ -123,9 +122,10 @@ class Judge:
         *,
         back: Callable[[Tensor], Tensor] | None = None,
     ) -> Extraction:
-        """All that is kept of images `[N,C,H,W]`, which come a batch at a time, and labels `[N]` or attributes `[N,K]`.
+        """Features and counts of N images in batches `[n,C,*S]`, with their labels `[N]` or attributes `[N,K]`.
 
-        `targets` are their truths, or what they are made of, in batches of the same sizes; `back` makes that of them.
+        `targets` are their truths, or between domains their sources, in batches of the same sizes; `back` translates
+        images to what their sources should be again.
         """
         kept: dict[str, list[Tensor]] = {name: [] for name in _BY_BATCH}
         tally = Tally()
@@ -151,16 +151,16 @@ class Judge:
     def generated(
         self, generator: Generator, count: int, seed: int, asked: Sequence[int] | Rows | None, first: int = 0
     ) -> Iterable[Tensor]:
-        """Images as a user of the files sees them, from `first` on. Raises ValueError where they are not finite."""
+        """Batches of the images from `first` to `count`, as in files. Raises ValueError if they are not finite."""
         for images, _ in samples(generator, count, seed, asked, first):
             yield self.medium.as_written(quantize(images, bits_kept=self.medium.exact))
 
     def classes(self, images: Tensor) -> Tensor:
-        """The class `[N]` that the evaluator sees in each image `[N,C,H,W]`; where it classifies."""
+        """The class `[N]` that the evaluator, which must classify, sees in each image `[N,C,*S]`."""
         return self._logits(features_of(self.evaluator, images)).argmax(1)
 
     def _of_domain(self, images: Tensor, kept: dict[str, list[Tensor]]) -> Tensor:
-        """The evaluator's own features of the latest images."""
+        """The evaluator's features of the latest batch, `kept` already if they are those that metrics use."""
         return kept["features"][-1] if self.network.name == "domain" else features_of(self.evaluator, images)
 
     @torch.inference_mode()
@@ -170,7 +170,7 @@ class Judge:
 
 
 def beside_targets(images: Tensor, target: Target) -> Tensor:
-    """`[N,L]`; nan where a figure is not of such data."""
+    """The figures of `LIKENESS` for each image, `[n,L]`; NaN if a figure does not apply to such data."""
     everywhere = torch.ones_like(images[:, :1], dtype=torch.bool)
     found = likeness(images, target.images, everywhere if target.hole is None else target.hole)
     absent = torch.full((len(images),), torch.nan)
@@ -178,7 +178,7 @@ def beside_targets(images: Tensor, target: Target) -> Tensor:
 
 
 def quantize(images: Tensor, bits_kept: bool = False) -> Tensor:
-    """Generated images rounded to 8 bits and back to [-1,1], as a user of the files sees them; or all their bits."""
+    """Images in [-1,1] rounded to the 256 levels of files, or not with `bits_kept`. Raises ValueError if not finite."""
     if not torch.isfinite(images).all():
         raise ValueError("it generates values that are not finite")
     if bits_kept:

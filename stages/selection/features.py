@@ -1,4 +1,4 @@
-"""The networks in whose features images are compared: the pipeline's evaluator, the standard Inception, or none."""
+"""The features in which images are compared: of the pipeline's evaluator, of the standard Inception, or the pixels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _CHUNK = 32
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """What turns images into features, and how it is told apart from others."""
+    """A function from images to features, and what identifies it."""
 
     name: str
     sha256: str | None
     protocol: str
-    """How images reach it, and which of its layers is read, in a sentence."""
+    """How images are prepared for it, and which of its layers is read, in words."""
     extract: Callable[[Tensor], Tensor]
     """Images `[N,C,H,W]` in [-1,1] to features `[N,F]` on the CPU."""
 
@@ -39,7 +39,7 @@ def feature_network(
 ) -> FeatureNetwork:
     """The network that params name, described in the words of a medium.
 
-    Raises UserError where Inception's weights are missing or are others.
+    Raises UserError if Inception's weights are missing, or not those that params name.
     """
     if params.features == "pixels":
         return FeatureNetwork("pixels", None, "the pixels themselves, in [-1,1]", lambda images: images.flatten(1))
@@ -54,7 +54,7 @@ def feature_network(
 
 
 def read_inception(file: InceptionFile, device: torch.device) -> Inception:
-    """The network with the weights of a file, whose checksum is looked at first; nothing in it is run."""
+    """Inception with the weights of a file. Its checksum is verified first, and no code in it is run."""
     try:
         found = sha256_of(file.path)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Every metric as it is measured: from a set of images drawn and the real ones to columns of the table.
+"""The measurements: each function computes one or more columns of the table from generated and real images.
 
-Each function is one measurement, with what it needs and no more: its figures are kept until its own code changes.
-One that cannot be computed raises ValueError with the reason.
+Its figures are cached until its own code changes, so a function holds one measurement and no more. It raises ValueError
+with the reason if its figures cannot be computed.
 """
 
 import math
@@ -35,7 +35,7 @@ from stages.selection.reference import Reference
 _NO_TARGET = "no generated image has a truth beside it"
 _NO_LIGHT = "the model translates no pictures, of which alone light and dark say anything"
 Figures = dict[str, Any]
-"""Columns of the table, and by `classes.` and `attributes.` lists of a figure for each."""
+"""Values by column of the table; under `classes.NAME` and `attributes.NAME`, lists with a value for each of them."""
 
 
 def frechet(drawn: Extraction, real: Reference) -> Figures:
@@ -155,7 +155,7 @@ def retrievals(drawn: Extraction, real: Reference) -> Figures:
 
 
 def reconstructions(drawn: Extraction, real: Reference) -> Figures:
-    """Of images made again in the place of those that are `Reference.encoded`."""
+    """Figures of reconstructions of the held-out images in `Reference.encoded`."""
     if drawn.likeness is None:
         raise ValueError(_NO_TARGET)
     decibels = drawn.likeness[:, LIKENESS.index("psnr")]
@@ -168,7 +168,7 @@ def brightness(drawn: Extraction, real: Reference) -> Figures:
 
 
 def require_brightness(real: Reference) -> None:
-    """Raises ValueError where a sample's numbers are names."""
+    """Raise ValueError for a medium whose numbers mean no brightness, as those of words."""
     if reason := real.medium.lacks.get("brightness"):
         raise ValueError(reason)
 
@@ -180,7 +180,7 @@ def detail(drawn: Extraction, real: Reference) -> Figures:
 
 
 def measurement_by(medium: str) -> "Measurement":
-    """What a medium measures itself, of data that are of it."""
+    """The measurement of a medium's own metrics, on data of this medium."""
 
     def measurement(drawn: Extraction, real: Reference) -> Figures:
         if real.medium.name != medium or drawn.samples is None or real.holdout.samples is None:
@@ -192,7 +192,7 @@ def measurement_by(medium: str) -> "Measurement":
 
 
 def measurement_of(name: str) -> "Measurement":
-    """The measurement of a metric that another package brings; its own code is part of its name."""
+    """The measurement of a metric that another package brings; a digest of its code is part of its name."""
     module, _, function = (METRICS[name].measure or "").partition(":")
 
     def measurement(drawn: Extraction, real: Reference) -> Figures:
@@ -207,7 +207,7 @@ def measurement_of(name: str) -> "Measurement":
 
 Measurement = Callable[[Extraction, Reference], Figures]
 Measurements = dict[Measurement, tuple[str, ...]]
-"""Each with the columns that it gives."""
+"""Functions, each with the columns that it computes."""
 MEASUREMENTS: Measurements = {
     frechet: ("frechet_distance",),
     kernel: ("kernel_distance",),
@@ -230,13 +230,13 @@ MEASUREMENTS: Measurements = {
     brightness: ("pixel_distance",),
     detail: ("spectral_distance",),
 }
-"""Each with its metrics."""
+"""The measurements of samples, each with its metrics."""
 MEASUREMENTS |= {
     measurement_by(name): tuple(metrics) for name in media.BUILT_IN if (metrics := media.load(name).metrics)
 }
 MEASUREMENTS |= {measurement_of(name): (name,) for name, metric in METRICS.items() if metric.measure}
 OF_ENCODERS: Measurements = {reconstructions: ("reconstruction_psnr", "reconstruction_retrieval")}
-"""Of held-out images made again, not of samples."""
+"""Measurements of reconstructed held-out images, not of samples."""
 OF_HOLDOUT = (
     conditional,
     attributes,
@@ -250,21 +250,21 @@ OF_HOLDOUT = (
     colors,
     retrievals,
 )
-"""Their floor is what the held-out images reach; the floor of the others is that of training images.
+"""Measurements whose floor is what held-out images reach; the floor of all others is that of training images.
 
-All are means over images, or shares of images each looked at by itself, which do not depend on how many there are: so
-the holdout need not have as many as are generated.
+Each is a mean over images, or a share of images that are judged one by one, and does not depend on their number: so the
+holdout may have fewer images than are generated.
 """
 
 
 def drawn_labels(drawn: Extraction) -> Tensor:
-    """The class of each image: the one that was asked for, or else the one that the evaluator sees."""
+    """The class of each image `[N]`: the one that was asked for, or else the one that the evaluator sees."""
     assert drawn.logits is not None
     return drawn.logits.argmax(1) if drawn.labels is None else drawn.labels
 
 
 def _likeness(drawn: Extraction, name: str) -> float:
-    """The mean over images that have it, such as a hole."""
+    """The mean of a figure over the images that have it: for the PSNR in the hole, those with a hole."""
     if drawn.likeness is None:
         raise ValueError(_NO_TARGET)
     mean = drawn.likeness[:, LIKENESS.index(name)].double().nanmean().item()

@@ -1,4 +1,4 @@
-"""What select measures: the checkpoints of a training, and real images seen by the evaluator."""
+"""The inputs of select: the checkpoints of a training, and the real images to compare with."""
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -28,12 +28,12 @@ from stages.selection.reference import COUPLED, Reference, reference
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is measured, and what the outputs tell of it."""
+    """What is measured, and the facts that the outputs repeat."""
 
     checkpoints: list[Path]
     """In order of the images seen."""
     reals: list[Reference]
-    """One; or one for each direction of a model between two domains, the one out of the first domain first."""
+    """One; or one for each direction of a model between two domains, that out of the first domain first."""
     cache: Path
     evaluator_sha256: str
     manifest: dict[str, Any]
@@ -45,17 +45,17 @@ class Inputs:
 
     @property
     def real(self) -> Reference:
-        """Of two directions the first, for what is the same in both."""
+        """The first reference, for facts that are the same in both directions."""
         return self.reals[0]
 
     @property
     def held_out(self) -> int:
-        """Images beside which generated ones are measured."""
+        """How many held-out images there are to compare with, in all directions together."""
         return sum(len(real.holdout) for real in self.reals)
 
 
 def read_inputs(params: Select, root: Path) -> Inputs:
-    """Raises UserError by name where an input is missing or damaged, or the evaluator is of other data."""
+    """Read all inputs. Raises UserError that names an input that is missing, damaged or made from other data."""
     checkpoints = sorted((root / "models/checkpoints").glob("images-*.safetensors"))
     if not checkpoints:
         raise UserError("output-missing", f"{root / 'models/checkpoints'} holds no checkpoints: run `dvc repro train`")
@@ -76,7 +76,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
     reals, config = [], load_generator(checkpoints[-1], device)[0].config
-    if config.encoder is not None and not asks_encoder(params):  # its generator makes the same at all
+    if config.encoder is not None and not asks_encoder(params):  # its generator is the same in all of them
         checkpoints = checkpoints[-1:]
     train, holdout = as_given(config, train), as_given(config, holdout)
     if not train.domains:
@@ -105,14 +105,14 @@ def read_inputs(params: Select, root: Path) -> Inputs:
 
 
 def condition_of(config: ModelConfig) -> str | None:
-    """What a generator is given, of one domain."""
+    """What a generator of one domain is given: "attributes", a "label", a "source" or nothing (None)."""
     if config.attributes and not config.translates:
         return "attributes"
     return "label" if config.conditional else "source" if config.translates else None
 
 
 def asks_encoder(params: Select) -> bool:
-    """Whether a checkpoint is chosen by what its encoder does."""
+    """Whether the metric or a guard of the selection measures an encoder."""
     return any(METRICS[name].needs == "encoder" for name in (params.metric, *(one.metric for one in params.guards)))
 
 
@@ -131,7 +131,7 @@ def require_enough(params: Select, train: Split, holdout: Split) -> None:
 
 
 def measure_elsewhere(inputs: Inputs, params: Select, over_shards: MapShards) -> None:
-    """Measure each checkpoint where `over_shards` has workers: what they find is in the cache, which they share."""
+    """Measure each checkpoint on a worker of `over_shards`; the figures go into the cache, which all workers share."""
     for real in inputs.reals:
         floors(real)
     keys = tuple(real.key for real in inputs.reals)
@@ -143,7 +143,7 @@ def measure_elsewhere(inputs: Inputs, params: Select, over_shards: MapShards) ->
 
 
 def _measure_one(params: str, root: Path, keys: tuple[str, ...], checkpoint: str) -> int:
-    """On a worker; return of how many images it is measured."""
+    """Measure a checkpoint, on a worker; the number of images that this took."""
     inputs = _inputs_there(params, root, keys)
     path = next(one for one in inputs.checkpoints if one.name == checkpoint)
     for real in inputs.reals:
@@ -153,7 +153,7 @@ def _measure_one(params: str, root: Path, keys: tuple[str, ...], checkpoint: str
 
 @lru_cache(maxsize=1)
 def _inputs_there(params: str, root: Path, keys: tuple[str, ...]) -> Inputs:
-    """Read once for all checkpoints. Raises UserError where this machine reads other images than `keys` are of."""
+    """The inputs, read once for all checkpoints. Raises UserError if this machine's images are not those of `keys`."""
     inputs = read_inputs(Select.model_validate_json(params), root)
     if tuple(real.key for real in inputs.reals) != keys:
         raise UserError(

@@ -1,9 +1,9 @@
-"""How far a floor varies by chance: real images that change places between the holdout and the training.
+"""How far a floor varies by chance: the distances between real images over many random splits.
 
-A floor is one draw: of which images were held out. Here the held-out images and the train images drawn for the floor
-are split anew, as many on each side and of each class as before, and the distance between the sides is measured again.
-In nine of ten such splits it lies between the two columns that each function gives: a figure between these cannot be
-told from real images.
+A floor is one draw, as other images could have been held out. Here the held-out images and the training images of the
+floor are split anew, with as many on each side and of each class as before, and the distance between both sides is
+measured again. Each function gives two columns, the 5% and the 95% quantile of these distances: a figure between them
+cannot be told from real images.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ from stages.selection.reference import Reference
 
 def frechet_interval(drawn: Extraction, real: Reference) -> Figures:
     features = _both(real.holdout.features, drawn.features)
-    # Of features as wide as Inception's one distance takes seconds.
+    # With features as wide as Inception's, one distance takes seconds.
     splits = resplits(real, 40 if features.shape[1] <= 512 else 20)
     return _interval("frechet_distance", (frechet_distance(features[held], features[~held]) for held in splits))
 
@@ -63,14 +63,14 @@ INTERVALS: Measurements = {
     brightness_interval: METRICS["pixel_distance"].interval,
     detail_interval: METRICS["spectral_distance"].interval,
 }
-"""Each with its two columns; it is given the drawn train images."""
+"""Each with its two columns; as `drawn` they get the training images of the floor."""
 
 
 def resplits(real: Reference, count: int = 40) -> Tensor:
-    """Which of the N held-out and, after them, the M drawn images are held out in each new split: `[count, N + M]`."""
+    """Which of N held-out images, then M training images, each new split holds out: bool `[count, N + M]`."""
     labels = _labels(real)
     was_held_out = torch.arange(len(labels)) < len(real.holdout)
-    by_class = was_held_out[torch.argsort(labels, stable=True)]  # as many places in each class as there were
+    by_class = was_held_out[torch.argsort(labels, stable=True)]  # each class keeps its number of held-out images
     splits = torch.empty(count, len(labels), dtype=torch.bool)
     for number, held_out in enumerate(splits):
         random = torch.rand(len(labels), generator=stream(real.seed, "resplit", number), dtype=torch.float64)
@@ -79,7 +79,7 @@ def resplits(real: Reference, count: int = 40) -> Tensor:
 
 
 def _labels(real: Reference) -> Tensor:
-    """The class `[N + M]` of each of these images; 0 where there are no classes."""
+    """The class of each of these images, `[N + M]`; all 0 without classes."""
     held_out, train = labels_of(real.holdout_split), labels_of(real.train_split)
     if held_out is None or train is None:
         return torch.zeros(len(real.holdout) + len(real.chosen), dtype=torch.int64)
@@ -87,7 +87,7 @@ def _labels(real: Reference) -> Tensor:
 
 
 def _sums(real: Reference, of_each: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """What each image gives `[n, ...]`, added up over those held out in each split, and over the others: `[S, ...]`."""
+    """Sums of `of_each`, `[n, ...]` for n images, over those that each of S splits holds out, and over the others."""
     splits = resplits(real).double()
     drawn = map(torch.from_numpy, real.train_split.batches(real.chosen.numpy()))
     first, held_out, total = 0, torch.tensor(0.0), torch.tensor(0.0)

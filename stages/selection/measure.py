@@ -1,4 +1,4 @@
-"""A checkpoint's figures beside their floors: what was measured before is not measured again."""
+"""The figures of checkpoints and of real images; nothing is measured twice."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of a set of images."""
+    """The figures of a set of images."""
 
     figures: Figures
     absent: dict[str, str]
-    """Why a metric could not be computed."""
+    """The reasons why metrics could not be computed, by metric."""
 
 
 def floors(real: Reference) -> Measured:
-    """What real train images reach when they are measured as generated ones are; of some metrics held-out ones.
+    """The floors: what training images reach, measured as generated ones are, or held-out images for `OF_HOLDOUT`.
 
-    And between which two figures some floors lie (`stages.selection.intervals`).
+    With the intervals in which some of them vary by chance (`stages.selection.intervals`).
     """
     own: Measurements = {function: metrics for function, metrics in MEASUREMENTS.items() if function in OF_HOLDOUT}
     of_holdout = measured(lambda: real.holdout, real, real.known, f"holdout-{real.key}", own)
@@ -56,10 +56,9 @@ def floors(real: Reference) -> Measured:
 def measure(
     load: Callable[[], Generator], real: Reference, known: Cache, progress: Callable[[int], object]
 ) -> Measured:
-    """The figures of the reference's number of generated images; `progress` is told of images as they come.
+    """The figures of a generator; `progress` is called with the number of images in each batch.
 
-    `load` is called where the images are not known from before. Raises ValueError where it generates values that are
-    not finite.
+    `load` is called only if something is not in the cache. Raises ValueError if generated values are not finite.
     """
     key = key_of(real.key, code_digest(Judge, load_generator))
 
@@ -72,7 +71,7 @@ def measure(
 
 
 def reconstructed(load: Callable[[], Generator], real: Reference, known: Cache) -> Measured:
-    """What held-out images reach that the generator's own encoder encodes, and it makes again."""
+    """The figures of held-out images that are reconstructed by the generator and its own encoder."""
 
     def again() -> Iterator[Tensor]:
         generator = load()
@@ -84,21 +83,21 @@ def reconstructed(load: Callable[[], Generator], real: Reference, known: Cache) 
 
 
 def in_place(images: Callable[[], Iterable[Tensor]], real: Reference, known: Cache, key: str) -> Measured:
-    """What images reach in the place of the held-out ones that are encoded, a chunk at a time."""
+    """The figures of images, a chunk at a time, as reconstructions of the held-out images in `Reference.encoded`."""
     return measured(
         lambda: real.judge.extract(images(), None, map(Target, real.held_out())), real, known, key, OF_ENCODERS
     )
 
 
 def as_written(images: Iterable[Tensor], real: Reference) -> Iterator[Tensor]:
-    """As a user of the files sees them."""
+    """The images as they are in files."""
     return (real.medium.as_written(quantize(some, bits_kept=real.medium.exact)) for some in images)
 
 
 def generated(
     generator: Generator, real: Reference, progress: Callable[[int], object] = lambda images: None
 ) -> Extraction:
-    """As many images of a generator, or of one direction of it, as the reference says, seen."""
+    """The extraction of `real.samples` images of a generator, or of its direction that the reference is of."""
 
     def with_progress() -> Any:
         for images in real.judge.generated(real.towards(generator), real.samples, real.seed, real.requested):
@@ -111,7 +110,7 @@ def generated(
 
 
 def baseline(real: Reference) -> Measured | None:
-    """What the sources themselves reach, as images, where generators translate: one that is no better does nothing."""
+    """What untranslated sources reach: a translator that is no better does nothing. None without a translator."""
     sources = real.requested
     if not isinstance(sources, Chosen):
         return None
@@ -126,7 +125,7 @@ def baseline(real: Reference) -> Measured | None:
 
 
 def first_stage(generator: Generator, real: Reference) -> Measured | None:
-    """What the first of two stages reaches alone, its images enlarged: a second that is no better does nothing."""
+    """What the first of two stages reaches alone, enlarged: a second no better does nothing. None for one stage."""
     if generator.config.first is None or generator.first is None:
         return None
     key = key_of(real.key, sha256(weights_of(generator.first)).hexdigest(), code_digest(Judge, load_generator))
@@ -140,7 +139,7 @@ def measured(
     key: str,
     measurements: Measurements = MEASUREMENTS,
 ) -> Measured:
-    """The measurements of a set of images, those known by this key as they are."""
+    """The figures of a set of images; those under this key in the cache are not computed again."""
     before = known.facts(key)
     now = {}
     for function, columns in measurements.items():
@@ -152,7 +151,7 @@ def measured(
 
 
 def joined(parts: Sequence[Measured]) -> Measured:
-    """All that is known of the same images."""
+    """The figures of the same images from several parts."""
     return Measured(
         {name: value for part in parts for name, value in part.figures.items()},
         {name: why for part in parts for name, why in part.absent.items()},
@@ -162,7 +161,7 @@ def joined(parts: Sequence[Measured]) -> Measured:
 def _one(
     function: Measurement, metrics: tuple[str, ...], extract: Callable[[], Extraction], real: Reference
 ) -> dict[str, Any]:
-    """What a measurement gives, as JSON can hold it."""
+    """A measurement's figures, or the reason why there are none, as JSON can hold it."""
     looked_at = extract()
     try:
         figures = {name: _rounded(value) for name, value in function(looked_at, real).items()}
@@ -177,7 +176,7 @@ def _one(
 def load_generator(path: Path, device: torch.device) -> tuple[Generator, int]:
     """The averaged generator of a training checkpoint, and the images it has seen.
 
-    Raises UserError where the file is damaged, or holds no generator that fits its config.
+    Raises UserError if the file is damaged, or holds no generator that fits its config.
     """
     tensors, facts = read_checkpoint(path)
     weights = {name.removeprefix(_AVERAGE): t for name, t in tensors.items() if name.startswith(_AVERAGE)}
@@ -196,7 +195,7 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, int]:
 
 
 def _rounded(value: Any) -> Any:
-    """To as many digits as could mean something; the choice is then made on what the table shows."""
+    """Round to as many digits as could mean something; the choice is then made on the numbers in the table."""
     if isinstance(value, list):
         return [_rounded(one) for one in value]
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

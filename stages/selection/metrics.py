@@ -1,4 +1,4 @@
-"""The metrics: the one table that everything reads which prints, sorts, plots or refuses them. Data alone, no torch."""
+"""The one table of all metrics, by which they are printed, sorted, plotted and refused. Data alone, without torch."""
 
 from typing import Any
 
@@ -235,11 +235,11 @@ METRICS: dict[str, Metric] = {
 
 METRICS |= {name: metric for medium in media.BUILT_IN for name, metric in media.load(medium).metrics.items()}
 METRICS |= {name: catalog.load("metric", name) for name in catalog.brought("metric") if name not in METRICS}
-"""And those of other packages: docs/extending.md."""
+"""With those of media and of other packages (docs/extending.md)."""
 SELECTABLE = [name for name, metric in METRICS.items() if metric.guard_only is None]
-"""Those that a checkpoint may be chosen by: no bad model known to the tests scores as well as real images."""
+"""Metrics that may choose a checkpoint: no bad model known to the tests scores as well as real images."""
 
 
 def metrics_in(row: dict[str, Any]) -> dict[str, Metric]:
-    """The metrics that a row of figures has, in the order in which people read them."""
+    """The metrics that a row of figures has, in the order of the table above."""
     return {name: metric for name, metric in METRICS.items() if row.get(name) is not None}

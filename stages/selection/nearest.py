@@ -1,4 +1,4 @@
-"""A picture for the eye: real images, generated ones, and the real training image nearest to each of those."""
+"""The picture plots/nearest.png: held-out images, generated ones, and the training image nearest to each of these."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ from stages.selection.reference import Reference
 
 
 def nearest_drawn(generator: Generator, reals: Sequence[Reference], seed: int) -> bytes:
-    """The picture as PNG, two directions below each other; where a medium has plots, it shows held-out samples beside
-    as many generated ones.
+    """The picture as PNG, with two directions below each other. A medium with plots of its own draws held-out samples
+    beside as many generated ones.
     """
     if generator.config.translates:
         rows = torch.from_numpy(np.concatenate([nearest_translations(generator, one) for one in reals]))
@@ -39,7 +39,7 @@ def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
 
 
 def nearest_rows_of(generator: Generator, real: Reference, seed: int) -> FloatImages:
-    """Three rows of `COLUMNS`: held-out images; generated ones, asked for the same; the train images nearest those."""
+    """Three rows of `COLUMNS` images: held-out; generated of the same class or attributes; the nearest in training."""
     classes = shown_classes(generator)
     numbers = rows_of_classes(real.holdout_split, classes, seed)
     attributes = attributes_of(real.holdout_split) if generator.config.attributes else None
@@ -52,9 +52,9 @@ def nearest_rows_of(generator: Generator, real: Reference, seed: int) -> FloatIm
 
 
 def nearest_translations(generator: Generator, real: Reference) -> FloatImages:
-    """Three rows: what held-out sources should become; what they become; the train images nearest to that.
+    """Three rows: the truths of held-out sources; their translations; the training images nearest to these.
 
-    Between domains the first row is the sources themselves, since nobody knows what they should become.
+    Between domains the first row has the sources themselves, since there are no truths.
     """
     shown = real.holdout_split if real.others is None else real.others
     pairs = asked_rows(len(shown), COLUMNS if real.others else min(COLUMNS, len(shown)), real.seed)
@@ -66,19 +66,19 @@ def nearest_translations(generator: Generator, real: Reference) -> FloatImages:
 
 
 def shown_classes(generator: Generator) -> list[int] | None:
-    """A label a column, the same ones side by side; None where the model takes none, or its classes are domains."""
+    """A label for each column, in order; None if the model takes none, or its classes are domains."""
     names, config = generator.config.classes or (), generator.config
     asked = config.conditional and not config.couples
     return sorted(column % len(names) for column in range(COLUMNS)) if asked else None
 
 
 def _in_random_order(split: Split, seed: int) -> Numbers:
-    """The numbers of all its images: the first ones stored may be of one class."""
+    """The numbers of all images, shuffled: the first ones stored may be of one class."""
     return torch.randperm(len(split), generator=stream(seed, "nearest/real")).numpy()
 
 
 def rows_of_classes(split: Split, labels: list[int] | None, seed: int) -> Numbers:
-    """Images of these labels drawn by the seed, one for each; again from the first where there are too few."""
+    """The number of an image for each label, drawn by the seed; images repeat if a class has too few."""
     order = _in_random_order(split, seed)
     if labels is None or split.labels is None:
         return order[np.arange(COLUMNS) % len(order)]

@@ -1,4 +1,4 @@
-"""Which one is real? How often the selected checkpoint's discriminator says it, asked as readers of the gallery are."""
+"""Which one is real? How often the selected checkpoint's discriminator knows, asked as readers of the gallery are."""
 
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ MOST = 1000
 def pairs_told_apart(
     path: Path, real: Reference, generator: Generator, known: Cache, trained: dict[str, Any]
 ) -> dict[str, Any]:
-    """`pairs_told_apart` of selection.json: of pairs of a held-out image and one that was made for the same condition.
+    """`pairs_told_apart` of selection.json: each pair is a held-out image and one generated for the same condition.
 
-    The one with the higher logit is taken for the real one; of equal logits half a pair counts. Its weights are the
-    latest: no average of them is kept. Where it has batch norm it sees a batch of each kind, as in training. Raises
-    ValueError with the reason where there is no such judge, UserError where its weights do not fit.
+    The image with the higher logit is taken for the real one; with equal logits, half a pair counts. The discriminator
+    has its latest weights, since no average is kept. Real and generated images go through it in batches of their own,
+    as in training, which matters to batch norm. Raises ValueError with the reason if no discriminator judges single
+    images, UserError if its weights do not fit.
     """
     if real.to is not None:
         raise ValueError("each domain has a discriminator of its own")
@@ -50,13 +51,13 @@ def pairs_told_apart(
 
 
 def _is_as_at_first(discriminator: Discriminator, config: ModelConfig, seed: int) -> bool:
-    """Whether it never learned: what learns by likelihood alone has one, too, which nobody asks."""
+    """Whether it never learned: a training by likelihood alone has a discriminator, too, but does not use it."""
     first, now = (dict(one.named_parameters()) for one in (build_players(config, seed)[1], discriminator))
     return first.keys() == now.keys() and all(torch.equal(first[name], now[name].cpu()) for name in now)
 
 
 def _hits(discriminator: Discriminator, real: Reference, generator: Generator, rows: Tensor, batch_size: int) -> float:
-    """How many of the real images of these rows are found beside those that are made for the same."""
+    """How many of the held-out images in these rows are told from those generated for the same conditions."""
     asked, held_out = _asked(real, rows), Chosen(real.holdout_split, rows)
     made = torch.cat(list(real.judge.generated(generator, len(rows), real.seed, asked)))
     on_real, on_made = (_logits(discriminator, images, asked, batch_size) for images in (held_out, made))
@@ -64,7 +65,7 @@ def _hits(discriminator: Discriminator, real: Reference, generator: Generator, r
 
 
 def _asked(real: Reference, rows: Tensor) -> Rows | None:
-    """The class, the attributes or the source of each."""
+    """The class, the attributes or the source of each of these images; None without a condition."""
     if real.condition == "source":
         return Sources(real.holdout_split, rows)
     if real.condition == "attributes":
@@ -79,7 +80,7 @@ def _asked(real: Reference, rows: Tensor) -> Rows | None:
 
 @torch.inference_mode()
 def _logits(discriminator: Discriminator, images: Rows, asked: Rows | None, batch_size: int) -> Tensor:
-    """One an image, `[N]`: of patches that are judged apart their mean."""
+    """The logit of each image, `[N]`; the mean over its patches if these are judged one by one."""
     device, found = next(discriminator.parameters()).device, []
     for first in range(0, len(images), batch_size):
         rows = torch.arange(first, min(first + batch_size, len(images)))

@@ -1,6 +1,6 @@
 """Good, fair or poor: how far a generator is from real images in what matters for its family, and what to do about it.
 
-The limits and their reasons stand in docs/measuring.md. Knows no models.
+The limits and their reasons stand in docs/measuring.md. It works on figures alone, without models.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,20 @@ from stages.selection.metrics import METRICS
 Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]
 Course = Literal["falling", "level", "rising", "unknown", "fixed"]
-"""Of the Frechet distance; fixed where an encoder alone learned."""
+"""How the Frechet distance developed; fixed if only an encoder learned."""
 
 GOOD_DISTANCE, FAIR_DISTANCE = 3.0, 10.0
-"""Times the most that real images reach by chance, up to which a Frechet distance is good, and fair."""
+"""A Frechet distance is good, or fair, up to so many times the most that real images reach by chance."""
 GOOD_SHARE, FAIR_SHARE = 0.9, 0.5
-"""Of what real images have beyond chance, from which a share is good, and fair."""
+"""A share is good, or fair, from this part on of the way from chance to real images."""
 LEAST_HELD_OUT = 100
-"""Below it nothing is good: a share such as recall is uncertain by 10 points (two standard errors), and the covariance
-of the evaluator's 64 features has hardly more images than numbers, so that the floor is too high to fail."""
+"""With fewer held-out images nothing is good: a share such as recall is uncertain by 10 points (two standard errors),
+and the covariance of the evaluator's 64 features comes from hardly more images than features, so the floor is too high
+to fail."""
 _LEAST_LEEWAY = 0.05
-"""Of a share between chance and real images, below which it tells nothing."""
+"""If a share of real images is above chance by less than this, that of generated ones tells nothing."""
 _FALL, _RISE = 0.9, 1.5
-"""Times the best distance so far: below the one the last quarter still falls, an end beyond the other has risen."""
+"""Times the best distance before: below the first the last quarter still falls; above the second the end has risen."""
 _LEAST_CURVE, _FEW_IMAGES = 4, 5000
 _MORE_CHECKPOINTS = "Four or more would say it (train.checkpoint_every)."
 _OF_TRANSLATIONS = ("l1", "ssim", "si_sdr", "frechet_distance")
@@ -38,28 +39,28 @@ _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "w
 
 @dataclass(frozen=True)
 class Subject:
-    """What a verdict is about, beside the figures."""
+    """What a verdict takes into account, beside the figures."""
 
     family: str
     training: int
-    """Images that it was to see."""
+    """Images that the training was asked to see."""
     train_images: int
-    """Real images to learn from."""
+    """Images in the train split."""
     held_out: int
-    """Real images to measure beside; of two domains those of the smaller one."""
+    """Held-out images; with two domains, those of the smaller one."""
     chance: float | None
-    """Share of the most frequent class: what is reached without looking; None where there are no two classes."""
+    """The accuracy of naming the most frequent class, whatever the image; None without two classes."""
     medium: Medium
     attributes: bool = False
     """Whether the generator is asked for attributes."""
     sources: Row | None = None
-    """What the sources themselves reach, where the generator translates."""
+    """What the untranslated sources reach; None if the generator does not translate."""
     first: Row | None = None
-    """What the first of two stages reaches alone, enlarged; None of one stage."""
+    """What the first of two stages reaches alone, enlarged; None for a model of one stage."""
     stays: bool = False
-    """Whether the generator is an earlier model's, of which an encoder alone learned."""
+    """Whether the generator is an earlier model's, for which only an encoder learned."""
     doubt: str | None = None
-    """What the evaluator by which images are compared does too badly to be believed, as a verb phrase."""
+    """What the evaluator does too badly to be believed, as a verb phrase; None if there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ class Finding:
 
 
 def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: Subject) -> dict[str, Any]:
-    """`verdict` of selection.json: the level, why, how the curve ends, and what to do, each a sentence or more.
+    """`verdict` of selection.json: the level, the reasons, how the curve ends, and what to do.
 
-    `rows` are all checkpoints in order; of `selection` the collapse, the copying and the classification accuracy
-    score are looked at. The level is the worst of the findings, and not known where the evaluator knows too little.
+    `rows` are all checkpoints in order; of `selection`, the collapse, the copying and the classification accuracy
+    score count. The level is the worst of the findings, or unknown if the evaluator is not to be believed.
     """
     found = findings(chosen, selection.get("classification_accuracy_score"), about)
     found += _of_directions(selection.get("directions") or [])
@@ -100,7 +101,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
 
 
 def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
-    """The Frechet distance; what its medium is judged by; of a conditional generator what its classes are worth."""
+    """Findings on the Frechet distance, on what the medium is judged by, and on how well the condition is met."""
     found = [_of_distance(row)]
     if about.sources is not None:
         found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
@@ -120,7 +121,7 @@ def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Fin
 
 
 def share_of_real(value: float, of_real: float, chance: float) -> float | None:
-    """How much of what real images have beyond chance: 0 is chance, 1 as real ones; None where it tells nothing."""
+    """Where a value lies between chance (0) and real images (1); None if these are too close to tell."""
     leeway = of_real - chance
     return None if leeway < _LEAST_LEEWAY else (value - chance) / leeway
 
@@ -149,7 +150,7 @@ def _of_distance(row: Row) -> Finding | None:
 
 
 def _of_own(name: str, row: Row, least: float) -> Finding | None:
-    """A distance of a medium's own, where less than `least` is as good as none."""
+    """A finding on a distance that a medium brings; a floor below `least` counts as `least`."""
     metric = METRICS[name]
     value, floor = row.get(name), row.get(metric.floor)
     if value is None or floor is None:
@@ -159,7 +160,7 @@ def _of_own(name: str, row: Row, least: float) -> Finding | None:
 
 
 def _times(value: float, most: float) -> tuple[Level, float]:
-    """How good a distance is, and how many times what real images reach."""
+    """The level of a distance, and how many times `most` it is."""
     times = value / most
     return "good" if times <= GOOD_DISTANCE else "fair" if times <= FAIR_DISTANCE else "poor", times
 
@@ -167,7 +168,7 @@ def _times(value: float, most: float) -> tuple[Level, float]:
 def _of_share(
     metric: Metric, value: float | None, of_real: float | None, chance: float, *, with_chance: bool = True
 ) -> Finding | None:
-    """`with_chance`: whether what is reached by chance is said."""
+    """A finding on a share; `with_chance`: whether to say what chance reaches."""
     if value is None or of_real is None:
         return None
     sign = 1 if metric.direction == "max" else -1
@@ -181,7 +182,7 @@ def _of_share(
 
 
 def _of_directions(directions: Sequence[dict[str, Any]]) -> list[Finding]:
-    """What is wrong with one of both, which their mean may hide."""
+    """Findings on each direction that the means of both may hide."""
     found = []
     for way in directions:
         row, to = way["figures"], way["to"]
@@ -190,11 +191,11 @@ def _of_directions(directions: Sequence[dict[str, Any]]) -> list[Finding]:
 
 
 def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
-    """Whether a translation is nearer to its target, and to real images, than what was translated."""
+    """Whether translations are nearer to their truths, and to real images, than their sources are."""
     of = _WITHOUT_PAIRS if to else _OF_TRANSLATIONS
     names = [name for name in of if name in row and name in sources]
     worse = [name for name in names if not METRICS[name].better(row[name], sources[name])]
-    shown = worse or [name for name in names if name not in _WITHOUT_PAIRS]  # of which other findings tell
+    shown = worse or [name for name in names if name not in _WITHOUT_PAIRS]  # other findings tell of these
     of_both = ((METRICS[name], row[name], sources[name]) for name in shown)
     figures = [f"{one.title} {one.text(here)} (sources: {one.text(there)})" for one, here, there in of_both]
     if not figures:
@@ -205,7 +206,7 @@ def _of_sources(row: Row, sources: Row, to: str = "") -> Finding | None:
 
 
 def _of_first(row: Row, first: Row) -> Finding | None:
-    """Whether both stages are nearer to real images than the first one alone."""
+    """Whether both stages together are nearer to real images than the first alone."""
     metric, value, alone = METRICS["frechet_distance"], row.get("frechet_distance"), first.get("frechet_distance")
     if value is None or alone is None:
         return None
@@ -219,7 +220,7 @@ def _without_pairs(row: Row) -> bool:
 
 
 def _of_light(row: Row, to: str = "") -> Finding | None:
-    """A translator that exchanges light and dark can be right in all else."""
+    """A finding if light and dark are exchanged, which no other figure may show."""
     correlation = row.get("luminance_correlation")
     if correlation is None or correlation >= 0:
         return None
@@ -228,9 +229,9 @@ def _of_light(row: Row, to: str = "") -> Finding | None:
 
 
 def course_of(rows: Sequence[Row]) -> Course:
-    """How the Frechet distance went in the last quarter of the training, beside the best before it.
+    """How the Frechet distance developed in the last quarter of the training, compared with the best before it.
 
-    It also falls where each of the last four checkpoints is better than the one before: by chance one curve in 24.
+    It also counts as falling if the last four checkpoints get better one by one, as chance has it in one curve of 24.
     """
     curve = _curve(rows)
     late = [value for images, value in curve if images > 0.75 * curve[-1][0]]

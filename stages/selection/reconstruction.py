@@ -1,4 +1,4 @@
-"""Does what is encoded come back? The selected model's encoder beside what is reached without one."""
+"""How well the selected model reconstructs held-out images, beside what is reached without its encoder."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,10 +20,10 @@ _PSNR, _RETRIEVAL = next(iter(OF_ENCODERS.values()))
 
 
 def reconstruction_figures(generator: Generator, real: Reference, known: Cache) -> dict[str, Any] | None:
-    """`reconstruction` of selection.json; None of a model without an encoder.
+    """`reconstruction` of selection.json; None for a model without an encoder.
 
-    Two things stand beside what comes back, neither of which looks at the image: the mean of all its latents, made
-    again of the same class or attributes, and the mean training image, the best by pixels of all that is the same.
+    Two baselines do not look at the image: the mean latent, decoded with the image's class or attributes, and the mean
+    training image, which has the least squared error of all constant answers.
     """
     if not real.encodes:
         return None
@@ -46,7 +46,7 @@ def mean_latent(generator: Generator, real: Reference) -> Iterator[Tensor]:
 
 
 def mean_image(real: Reference) -> Iterator[Tensor]:
-    """Of as many training images as floors are measured by."""
+    """The mean of the training images of the floor, once for each encoded image."""
     mean = mean_of(map(torch.from_numpy, real.train_split.batches(real.chosen.numpy())))
     return as_written((mean.expand_as(images) for images in real.held_out()), real)
 

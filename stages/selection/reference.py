@@ -1,4 +1,4 @@
-"""The real images: what checkpoints are measured against, seen once."""
+"""The real images that checkpoints are measured against, with their features, extracted once."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from stages.selection.features import feature_network
 
 _COLORS = 3
 TRANSLATED = ("source", "domain")
-"""Conditions that are images, of which generators make others."""
+"""Conditions that are images, which generators translate."""
 COUPLED = "partner"
-"""Of generators that make of one latent an image of each of two domains: each image has the other as its partner."""
+"""The condition of generators that make an image in each of two domains from one latent: two partners."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Real images as seen by a judge, and by what generated ones are drawn."""
+    """Real images as a judge sees them, and how the generated ones to compare with them are drawn."""
 
     judge: Judge
     train_split: Split
@@ -43,23 +43,23 @@ class Reference:
     train: Extraction
     holdout: Extraction
     condition: str | None
-    """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing; or
-    `COUPLED`, what they make beside it."""
+    """What generators are given: a "label", "attributes", a "source", an image of the other "domain", or nothing;
+    `COUPLED` if they are given the domain to make."""
     samples: int
-    """Images that are generated to measure a checkpoint, and train images by which the floors are measured."""
+    """Images that are generated to measure a checkpoint, and training images that the floors are of."""
     seed: int
     key: str
-    """A digest of all of this, the code that sees among it."""
+    """A digest of all of this, including the code that extracts."""
     subject: str
     """A digest of the images alone."""
     known: Cache
-    """What is known of them from before."""
+    """The cached measurements of these images."""
     to: str | None = None
-    """The domain that is made, where there are two: all other images here are of it,"""
+    """The target domain, if there are two; all other images here are of it."""
     others: Split | None = None
-    """and these are the held-out ones of the other, which are translated;"""
+    """The held-out images of the other domain, if these are translated."""
     partner: Judge | None = None
-    """or this judges images of the other, where one latent makes an image of each."""
+    """The judge of images of the other domain, if one latent makes an image of each."""
     encodes: bool = False
     """Whether generators come with an encoder."""
 
@@ -69,7 +69,7 @@ class Reference:
 
     @property
     def offers(self) -> set[str | None]:
-        """What a metric may need (`Metric.needs`) that these images and generators have."""
+        """The needs of metrics (`Metric.needs`) that these images and generators meet."""
         given = {
             "source": self._offered_by_pairs,
             "domain": {"domains", *(["source pictures"] if self._has_looks else [])},
@@ -85,7 +85,7 @@ class Reference:
 
     @property
     def _has_looks(self) -> bool:
-        """Whether light and dark say anything; of bars of music they do not."""
+        """Whether light and dark mean anything; in bars of music they do not."""
         return "looks" not in self.medium.lacks
 
     @property
@@ -119,22 +119,22 @@ class Reference:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Their names, where generators are asked for attributes."""
+        """The names of the attributes that generators are asked for; empty if there are none."""
         return (
             self.holdout_split.signature.attributes or () if asks_attributes(self.condition, self.holdout_split) else ()
         )
 
     @cached_property
     def chances(self) -> Tensor | None:
-        """The share `[G]` in which each attribute is right without looking; None without attributes."""
+        """The accuracy of always naming each attribute's most frequent value, `[G]`; None without attributes."""
         held_out = attributes_of(self.holdout_split)
         return by_chance(held_out, self.attributes) if held_out is not None and self.attributes else None
 
     @property
     def chance(self) -> float | None:
-        """The share of the most frequent class held out, right without looking; None where there are no two classes.
+        """The accuracy of always naming the holdout's most frequent class; None without two classes.
 
-        Of attributes the mean of `chances`.
+        With attributes it is the mean of `chances`.
         """
         if self.chances is not None:
             return self.chances.mean().item()
@@ -143,18 +143,18 @@ class Reference:
 
     @cached_property
     def train_sample(self) -> Extraction:
-        """Train images drawn by the seed, as many as are generated.
+        """The training images of the floor: drawn by the seed, as many as are generated.
 
-        The split is by class, so train and holdout are more alike than two independent draws: the kernel
-        floor lies below 0, most of all in small data. Compare a distance with its floor, not with 0.
+        The split is by class, so train and holdout are more alike than two independent draws: the floor of the kernel
+        distance lies below 0, most of all in small data. Compare a distance with its floor, not with 0.
         """
         return self.train.rows(self.chosen, map(torch.from_numpy, self.train_split.batches(self.chosen.numpy())))
 
     @cached_property
     def chosen(self) -> Tensor:
-        """The numbers `[samples]` of those images in the train split, in order.
+        """The numbers `[samples]` of these images in the train split, in order.
 
-        Of the classes that generators are asked for, or whose images they translate; else by chance.
+        They have the classes that generators are asked for, or translate; without classes they are drawn at random.
         """
         random, labels = stream(self.seed, "floor"), labels_of(self.train_split)
         asked = labels_of(self.holdout_split if self.others is None else self.others)
@@ -165,28 +165,28 @@ class Reference:
 
     @cached_property
     def pairs(self) -> Tensor:
-        """The numbers `[samples]` of the held-out images whose sources or attributes are asked for, as stored.
+        """The numbers `[samples]`, in order, of the held-out images whose sources or attributes generators are given.
 
-        Between domains those of the `others` that are translated.
+        Between domains they are numbers of the `others` that are translated.
         """
         held = len(self.holdout) if self.others is None else len(self.others)
         return asked_rows(held, self.samples, self.seed).sort().values
 
     @cached_property
     def encoded(self) -> Tensor:
-        """The numbers of the held-out images that an encoder encodes: as many as are generated, each once."""
+        """The numbers of the held-out images that an encoder encodes, each once, in order."""
         numbers: Tensor = torch.unique(self.pairs)
         return numbers
 
     def held_out(self) -> Iterator[Tensor]:
-        """These images `[n,C,H,W]`, a chunk at a time."""
+        """The images of `encoded`, `[n,C,*S]` a chunk."""
         return (torch.from_numpy(self.holdout_split.take(rows.numpy())) for rows in torch.split(self.encoded, CHUNK))
 
     @cached_property
     def requested_labels(self) -> Tensor | None:
-        """The class `[samples]` that each generated image should be of: the holdout's, shuffled, as frequent as there.
+        """The class `[samples]` that each generated image should have: as frequent as in the holdout, shuffled.
 
-        Of a translation it is that of its source. None where there is none, or the generator is given nothing.
+        For a translation it is the class of its source. None without classes, or if generators are given nothing.
         """
         labels = self.holdout_labels if self.others is None else labels_of(self.others)
         if labels is None or self.condition is None:
@@ -194,9 +194,9 @@ class Reference:
         return asked_labels(labels, self.samples, self.seed) if self.conditional else labels[self.pairs]
 
     def labels_of_partners(self, generator: Generator) -> Tensor | None:
-        """The class `[samples]` that the other domain's evaluator sees in the image of the same latent.
+        """The class `[samples]` that the other domain's evaluator sees in the partner of each image.
 
-        None where images have no partners, or there are no two classes.
+        None without partners, or without two classes.
         """
         if self.to is None or self.partner is None or not self.partner.evaluator.config.classifies:
             return None
@@ -206,7 +206,7 @@ class Reference:
 
     @cached_property
     def requested_attributes(self) -> Tensor | None:
-        """The attributes `[samples, K]` that each generated image should have: those of held-out images."""
+        """The attributes `[samples,K]` that each generated image should have: those of held-out images."""
         held_out = attributes_of(self.holdout_split) if self.attributes else None
         return None if held_out is None else held_out[self.pairs]
 
@@ -222,7 +222,7 @@ class Reference:
         return self.requested_labels if self.requested_attributes is None else self.requested_attributes
 
     def targets(self) -> Iterator[Target] | None:
-        """What the generated images should be, or between domains are made of, a chunk at a time; None without such."""
+        """The truths of translations, or between domains their sources, by chunk; None without translations."""
         translated = self.condition in TRANSLATED
         return map(self._target, torch.split(self.pairs, CHUNK)) if translated else None
 
@@ -235,11 +235,11 @@ class Reference:
         return Target(torch.from_numpy(self.holdout_split.take(rows.numpy())), hole)
 
     def towards(self, generator: Generator) -> Generator:
-        """Of a generator between two domains the direction that is measured."""
+        """The direction of a generator that is measured; the generator itself if it has no two."""
         return generator if self.others is None or self.to is None else generator.directions[self.to]
 
     def back_from(self, generator: Generator) -> Callable[[Tensor], Tensor] | None:
-        """What translates images `[n,C,H,W]` of this domain into the other one; None where there is none."""
+        """A function that translates images `[n,C,H,W]` of this domain into the other; None if there is no other."""
         if self.others is None:
             return None
         back = next(one for name, one in generator.directions.items() if name != self.to)
@@ -255,7 +255,7 @@ class Reference:
 
     @cached_property
     def originals(self) -> Originals | Shapes | None:
-        """Where copies are looked for in pixels, or in cells; None where images have no thumbnails."""
+        """The training images among which originals of copies are looked for; None if they have no thumbnails."""
         thumbnails = self.train.thumbnails
         return None if thumbnails is None else originals(thumbnails, block_of(self.train_split.shape[1:]))
 
@@ -278,12 +278,12 @@ def reference(
     partner: Judge | None = None,
     encodes: bool = False,
 ) -> Reference:
-    """The real images seen, or known from before in the cache.
+    """The real images with their features, extracted now or found in the cache.
 
-    Most figures depend on how many images they are of. So no more images are generated than there are to train on: a
-    figure and its floor are always of as many. Nor are more held-out sources translated than there are.
-    Between domains images are of the one that is made, `to`, and `others` held-out ones of the other, or `partner` its
-    judge.
+    Most figures depend on the number of images. So no more images are generated than the train split has: a figure and
+    its floor are always of as many. Nor are more sources translated than are held out.
+    Between domains, `train` and `holdout` are of the target domain `to`; `others` are held-out images of the other
+    domain, or `partner` is its judge.
     """
     translated = holdout.partners if condition == "source" else others
     count = min(params.samples, len(train), *([] if translated is None else [len(translated)]))

@@ -1,4 +1,4 @@
-"""What was measured as rows: of the table of checkpoints, and of the table of classes."""
+"""Figures as rows of tables: of checkpoints, of classes and of attributes."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ Row = dict[str, Any]
 
 
 def row_of(images_seen: int | None, samples: int, found: Measured, real: Measured) -> dict[str, Any]:
-    """A checkpoint's row of the table: each metric that it and the real images have, its error, floor and interval.
+    """A checkpoint's row: each metric that both it and the real images have, with its error, floor and interval.
 
-    Of what is no checkpoint, and saw no images, None.
+    `images_seen` is None for a row that is of no checkpoint, such as the baseline.
     """
     row: dict[str, Any] = ({} if images_seen is None else {"images": images_seen}) | {"samples": samples}
     for name, metric in METRICS.items():
@@ -27,13 +27,13 @@ def row_of(images_seen: int | None, samples: int, found: Measured, real: Measure
 
 
 def absent_in(found: Measured, real: Measured) -> dict[str, str]:
-    """Why each metric is absent that a row lacks."""
+    """The reason for each metric that a row lacks, by metric."""
     reasons = {name: f"of real images, {why}" for name, why in real.absent.items()} | found.absent
     return {name: reasons[name] for name in METRICS if name in reasons}
 
 
 def expected(absent: dict[str, str], real: Reference) -> dict[str, str]:
-    """Those alone that such data, and such a model, could have."""
+    """The reasons for metrics alone that such data, and such a model, could have."""
     return {name: why for name, why in absent.items() if METRICS[name].needs in real.offers}
 
 
@@ -51,7 +51,7 @@ def without_floors(row: Row) -> Row:
 
 
 def classes(found: Measured, real: Measured, names: tuple[str, ...] | None) -> list[dict[str, Any]] | None:
-    """A row a class; None where there are no two classes. A figure that is not known is None."""
+    """A row for each class; None without two classes. A figure that was not measured is None."""
     if len(names or ()) < 2:
         return None
     wanted = {"frechet_distance": "frechet_floor", "accuracy": None, "diversity": "diversity_floor"}
@@ -67,7 +67,7 @@ def classes(found: Measured, real: Measured, names: tuple[str, ...] | None) -> l
 
 
 def attributes(found: Measured, of_real: Measured, real: Reference) -> list[dict[str, Any]] | None:
-    """A row an attribute, with what real images and chance reach; None of a model that is told none."""
+    """A row for each attribute, with what real images and chance reach; None for a model without attributes."""
     if real.chances is None or "attributes.accuracy" not in found.figures:
         return None
     floors = of_real.figures.get("attributes.accuracy", [None] * len(real.chances))

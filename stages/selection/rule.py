@@ -1,4 +1,4 @@
-"""The rule by which one checkpoint is chosen, over a table of figures: knows no models."""
+"""The rule that chooses one checkpoint, from a table of figures alone, without models."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -15,10 +15,10 @@ _NEIGHBORS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """Rows by index, best first."""
+    """The outcome, as indices of rows."""
 
     ranking: list[int]
-    """Those that pass every guard."""
+    """The rows that pass every guard, best first."""
 
     @property
     def chosen(self) -> int:
@@ -30,11 +30,11 @@ class Choice:
 
 
 def choose(rows: list[Row], params: Select, absent: dict[str, str] | None = None) -> Choice:
-    """The best row by `params.metric` among those that pass every guard; of equals, the earlier.
+    """Rank the rows that pass every guard by `params.metric`; of equals, the earlier row comes first.
 
-    Smoothed, a row's figure is the median of three neighbors, its own among them; of equals, the better by
-    itself. Raises UserError where a metric of the rule was measured of no row (`absent` tells why), or no row
-    passes the guards.
+    On a smoothed curve, a row's figure is the median of three neighbors, itself among them; of equal medians, the row
+    that is better by itself comes first. Raises UserError if a metric of the rule was not measured for any row
+    (`absent` has the reasons), or if no row passes the guards.
     """
     for key, metric in [("metric", params.metric), *(("guards", guard.metric) for guard in params.guards)]:
         if all(row.get(metric) is None for row in rows):
@@ -66,7 +66,7 @@ def passes(row: Row, guard: Guard) -> bool:
 
 
 def cost_of_last(rows: list[Row], choice: Choice, params: Select) -> float | None:
-    """By how much the last row is worse than the chosen one, in the metric's unit; None where it was not measured."""
+    """By how much the last row is worse than the chosen one, in the metric's unit; None if it was not measured."""
     last = rows[-1].get(params.metric)
     if last is None:
         return None
@@ -82,7 +82,7 @@ def sentence(params: Select) -> str:
 
 
 def why(rows: list[Row], choice: Choice, params: Select) -> str:
-    """Why this row, and what stood against it, in a sentence."""
+    """A sentence on why this row was chosen, with the next best."""
     metric = METRICS[params.metric]
     chosen = rows[choice.chosen]
     text = f"At {chosen['images']:,} images the {metric.title} is {metric.text(chosen[params.metric])}"
@@ -95,7 +95,7 @@ def why(rows: list[Row], choice: Choice, params: Select) -> str:
 
 
 def _smoothed(figures: dict[int, float]) -> dict[int, float]:
-    """The median of each three neighbors; the first and the last share those of the one beside them."""
+    """The median of each row and its two neighbors; the first and the last row take that of the row beside them."""
     indices = list(figures)
     half = _NEIGHBORS // 2
     smoothed = {}
@@ -116,7 +116,7 @@ def _limits(guard: Guard) -> str:
 
 
 def _best(rows: list[Row], guard: Guard) -> str:
-    """What came nearest to the guard's limit; both ends where it has two."""
+    """The value nearest to the guard's limit; of two limits, a value for each."""
     values = [row[guard.metric] for row in rows if row.get(guard.metric) is not None]
     reached = [f"{max(values):g}"] if guard.at_least is not None else []
     reached += [f"{min(values):g}"] if guard.at_most is not None else []

@@ -9,7 +9,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.rule import Row
 
 WIDTH = 100
-"""Of a terminal."""
+"""Characters in a line of a terminal."""
 
 
 def table(
@@ -21,11 +21,11 @@ def table(
     *,
     words: Words | None = None,
 ) -> str:
-    """A line a checkpoint, the chosen one marked; one for what is `beside` them, by its name, such as the sources
-    themselves; and a last line with what real images reach.
+    """A line for each checkpoint, the chosen one marked; for each row `beside` them, by name, such as the sources
+    themselves; and for real images.
 
-    The metrics of the rule come first, then as many others as a terminal is wide; of how many images all this is, and
-    of how many `held_out` ones, comes last. All is said in `words`.
+    The metrics of the rule come first, then as many others as fit into a terminal. The last lines have the numbers of
+    images, `held_out` ones among them. Texts are in the medium's `words`.
     """
     words, beside = words or Words(), beside or {}
     others = [*beside.values()]

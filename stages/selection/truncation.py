@@ -1,4 +1,4 @@
-"""Fidelity against variety: the selected generator with the tails of its noise cut (Brock et al. 2019, figure 17)."""
+"""Fidelity against variety, as the noise of the selected generator is truncated (Brock et al. 2019, figure 17)."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from stages.selection.reference import Reference
 from stages.selection.rule import Row
 
 MOST = 2000
-"""Images of a threshold."""
+"""Images for a threshold, at most."""
 FIDELITY, VARIETY = "precision", "recall"
 _NEEDED = ("frechet_distance", FIDELITY, VARIETY)
 _SHOWN = (*_NEEDED, "coverage", "conditional_accuracy")
@@ -27,9 +27,9 @@ COLUMNS = ["threshold", "samples", *(column for name in _SHOWN for column in (na
 
 
 def truncation_curve(generator: Generator, real: Reference, known: Cache, params: Select) -> list[Row]:
-    """A row of `COLUMNS` a threshold, the lowest first, each of the same latents; in the last nothing is cut.
+    """A row of `COLUMNS` for each threshold, the lowest first, all from the same latents; the last is not truncated.
 
-    Floors are of as many real images. Raises ValueError with the reason where there is no such curve.
+    Floors are of as many real images. Raises ValueError with the reason if there is no such curve.
     """
     if reason := real.medium.lacks.get("truncation"):
         raise ValueError(reason)
@@ -84,5 +84,5 @@ def _describe_limit(row: Row) -> str:
 
 
 def _of_count(real: Reference, count: int) -> Reference:
-    """The same real images, by which another number of generated ones is measured."""
+    """The same real images, to compare with another number of generated ones."""
     return real if count == real.samples else replace(real, samples=count, key=key_of(real.key, count))

@@ -1,4 +1,4 @@
-"""Collapse, copies and whether the game was worth it in words, by the limits in params: knows no models."""
+"""Sentences on mode collapse, on copies and on what the game added, by the limits in params; without models."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ _CHANGES = "also under light noise, a shift of a pixel, another brightness or JP
 def collapse(row: Row, params: Select, chance: float | None = None) -> dict[str, Any]:
     """Whether a checkpoint's generator has lost variety: `{"collapsed", "sure", "known", "sentence"}`.
 
-    It has where diversity, coverage or recall is a smaller share of its floor than params allow, or a mode is
-    missing where the modes are known; where it is not `sure`, it may have learned too little yet. That it has not is
-    only known where images are of the class that was asked for (an accuracy well beyond `chance`): else the variety
-    within a class is that of all classes.
+    It has if diversity, coverage or recall is a smaller share of its floor than params allow, or if one of the known
+    modes is missing; if that is not `sure`, it may just have learned too little so far. That it has not is `known` only
+    if images are of the class that was asked for (an accuracy well above `chance`): else what looks like variety within
+    a class is that of all classes.
     """
     limits = {"diversity": params.min_diversity, "coverage": params.min_coverage, "recall": params.min_recall}
     looked_at = {name: limit for name, limit in limits.items() if row.get(name) is not None}
@@ -49,9 +49,9 @@ def _mixes_classes(row: Row, chance: float | None) -> bool:
 
 
 def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
-    """Whether more images are copies of training images than held-out ones are by chance, beyond what params allow.
+    """Whether generated images are copies of training images: `{"copied", "known", "sentence"}`.
 
-    As `{"copied", "known", "sentence"}`.
+    They are if their share of copies is above that of held-out images, which is by chance, by more than params allow.
     """
     share, floor = row.get("near_copies"), row.get("near_copies_floor")
     if share is None or floor is None:
@@ -68,9 +68,9 @@ def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
 
 
 def game(rows: list[Row], params: Select, medium: Medium, first: float) -> dict[str, Any] | None:
-    """Who wins where a training learns without a game for its `first` samples: `{"won", "known", "sentence"}`.
+    """Whether the game improved on the training without it, its `first` samples: `{"won", "known", "sentence"}`.
 
-    None where there is no such phase, or nothing but it.
+    None if there was no training without a game, or nothing else.
     """
     if first <= 0 or rows[-1]["images"] <= first:
         return None
