@@ -27,7 +27,7 @@ def test_a_player_may_have_any_normalization_there_is() -> None:
 def test_every_family_trains_on_labeled_images_by_its_name_alone(family: str) -> None:
     shapes: dict[str, list[tuple[int, ...]]]
     shapes = {"gan3d": [(1, 20, 8, 8), (3, 20, 80, 80)], **{name: [(1, 64), (2, 16_384)] for name in SOUNDS}}
-    for shape, batch_size in zip(shapes.get(family, [(1, 8, 8), (3, 48, 80)]), (64, 2), strict=True):
+    for shape, batch_size in zip(shapes.get(family, [(1, 8, 8), (3, 48, 80)]), (64, 8), strict=True):
         for variant in variants(family):
             recipe = resolve(family, {"batch_size": batch_size}, variant)
             source, damage = source_shape_for(recipe, shape), Damage("masked")

@@ -146,7 +146,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.recipe", "{penalties: [{name: r1}, {name: r1}]}", "train.recipe.penalties names 'r1' twice"),
         ("train.recipe", "paper", "train.recipe: 'paper' is no mapping of axes; .* named by train.variant"),
         ("train.recipe", "[]", "train.recipe = \\[...\\] is refused"),
-        ("train.variant", "lecture", "train.variant = 'lecture' is none of 'cgan': it has short, paper"),
+        ("train.variant", "lecture", "train.variant = 'lecture' is none of 'cgan': it has short, modulated, paper"),
         (
             "train.seed",
             "0\n  batch_size: 32",
