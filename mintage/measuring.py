@@ -38,7 +38,7 @@ class Figure:
     value: float
     floor: float
     baseline: float | None = None
-    """What is reached without what the model adds; None for figures without one (`measure` says which have one)."""
+    """What is reached without what the model adds: one no better does nothing. None for figures without a baseline."""
     baseline_of: str | None = None
     """What reaches the baseline, in words; None where there is no baseline."""
 
