@@ -174,14 +174,6 @@ def test_running_again_does_nothing_and_says_so(project: Path) -> None:
     run(project, sys.executable, "-m", "stages.summary")
 
 
-def test_a_change_runs_the_stages_it_concerns_and_no_other(project: Path) -> None:
-    set_params(project, "sample.count=120")
-    output = run(project, "dvc", "repro")
-    run(project, "git", "checkout", "-q", "params.yaml", "dvc.lock")
-    run(project, "dvc", "checkout", "--force")
-    only_these_ran(output, ["sample", "report", "upload"])
-
-
 def only_these_ran(output: str, expected: list[str]) -> None:
     ran = stages_run(output)
     assert ran[0] == expected[0]
