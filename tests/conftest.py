@@ -1,6 +1,7 @@
 """One thread a process: the networks here are tiny, and threads that wait for each other cost more than they give."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="mintage-tests-")
 atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of tests that import onnxruntime
+gc.set_threshold(10_000)  # at 700 a third of a test with boto3 was the search for garbage among what it reads
 # Nothing is judged by how long it takes: a machine may be busy. A change is judged by the same examples each time;
 # MINTAGE_THOROUGH draws new ones.
 settings.register_profile(
@@ -35,10 +37,27 @@ providers._get_local_constants = Constants
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What the tests import stays, and is no garbage to look for."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with slow tests come first: short ones then fill the gaps at the end, where several run side by side."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage_is_of_one_module() -> None:
+    """What is there by now stays, and is not looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

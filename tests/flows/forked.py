@@ -5,6 +5,7 @@ Each is a process of its own, in which the command line runs from its first word
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -105,6 +106,8 @@ def _take_orders(orders: socket.socket) -> str:
 def main() -> None:
     for module in IMPORTED:
         importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # each of the forked would look at all of it for garbage, and so copy it
     from stages.common.errors import run_stage
 
     module = _take_orders(socket.socket(fileno=int(sys.argv[1])))
