@@ -1,5 +1,6 @@
 """An S3 server for tests, a proxy before it that counts, cuts and damages, and a tree to publish through both."""
 
+import functools
 import json
 import os
 import re
@@ -69,6 +70,7 @@ def client_of(server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | N
     """A client past all proxies; this process's settings name `endpoint` or the server, and nothing else."""
     import boto3
 
+    parse_descriptions_once()
     direct = f"http://{server.host}:{server.port}"
     settings = {
         "AWS_ACCESS_KEY_ID": server.key,
@@ -85,6 +87,15 @@ def client_of(server: Server, monkeypatch: pytest.MonkeyPatch, endpoint: str | N
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return boto3.session.Session().client("s3", endpoint_url=direct)
+
+
+@functools.cache
+def parse_descriptions_once() -> None:
+    """Each session of boto3 parses all that S3 can do again, which takes four times as long as the rest of it."""
+    from botocore.loaders import JSONFileLoader
+
+    parsed = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+    setattr(JSONFileLoader, "load_file", lambda _, path: parsed(path))  # noqa: B010  # mypy forbids the assignment
 
 
 @contextmanager
