@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from stages.common.dvc import run_dvc
 from stages.common.errors import UserError, run_stage
-from stages.common.resume import adopt
 from stages.common.stage import parser_of
 
 NAME = "shared"
@@ -65,6 +64,8 @@ def bucket_settings() -> dict[str, str]:
 
 def adopt_checkpoints() -> None:
     """Let a longer training with the same params resume from the last of the pulled checkpoints."""
+    from stages.common.resume import adopt  # which imports torch
+
     if last := adopt(RESUME, CHECKPOINTS, GRIDS):
         print(f"training can go on from {last:,} images: raise train.images")
 
