@@ -1,7 +1,9 @@
 """Releases whose generators a browser can run: small, with weights that are drawn, and pictures of noise."""
 
+import functools
 import io
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +65,9 @@ def publish_model(
     gallery: Gallery, folder: Path, config: ModelConfig, channel: str = "latest", medium: Medium = IMAGES
 ) -> Explorable:
     """A release of a generator of this config, under `folder` before it is in the store."""
-    parse_operators_once()
-    made, _ = build_players(config, 0)
-    louder(made)
     folder.mkdir()
-    write_generator(folder, made)
-    export(folder, folder / "generator.onnx", 18)
+    for name, content in written(config).items():
+        (folder / name).write_bytes(content)
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".onnx", ".json")}
     shape = (config.image_shape[0], *medium.cell(config.image_shape))
     names = rows_of_translations(config.image_shape, config.source_shape or config.image_shape, medium.joins)
@@ -78,6 +77,19 @@ def publish_model(
     files["provenance.json"] = as_json({"medium": medium.to_json()})
     release = gallery.publish(channel, family=config.network, classes=list(config.classes or ()), files=files)
     return Explorable(release, read_generator(folder, torch.device("cpu")))
+
+
+@functools.cache
+def written(config: ModelConfig) -> dict[str, bytes]:
+    """The files of its generator and what is exported of it, by name: the same each time."""
+    parse_operators_once()
+    made, _ = build_players(config, 0)
+    louder(made)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_generator(folder, made)
+        export(folder, folder / "generator.onnx", 18)
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def heard_in(folder: Path, config: ModelConfig, medium: Medium) -> list[Path]:
