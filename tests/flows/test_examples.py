@@ -349,6 +349,6 @@ def test_a_name_that_no_example_has_is_refused_with_the_nearest(toy: Path, examp
 @pytest.mark.slow
 def test_a_short_example_comes_out_as_its_file_says(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
-    printed = run(project, sys.executable, "-m", "flows.examples", "digits_gan")
+    printed = run(project, sys.executable, "-m", "flows.examples", "digits_vae")
     assert "1 of 1 examples are as they should be" in printed
-    assert read_channel(open_store(f"file:{project}/published"), "examples/digits_gan").release is not None
+    assert read_channel(open_store(f"file:{project}/published"), "examples/digits_vae").release is not None
