@@ -1,5 +1,7 @@
 """A small normalized data set on disk, real digits, and the params of a short training."""
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,7 @@ def write_digits(
 
 def write_params(folder: Path, changes: dict[str, Any]) -> None:
     """The repository's `params.yaml` under `folder`, with `changes` by dotted key, such as `train.seed`."""
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
+    params = copy.deepcopy(_params())
     for key, value in changes.items():
         *sections, name = key.split(".")
         section = params
@@ -53,4 +54,9 @@ def write_params(folder: Path, changes: dict[str, Any]) -> None:
             section = section.setdefault(part, {}) if "recipe" in sections else section[part]
         assert name in section or "recipe" in sections, f"{key} is not in params.yaml"
         section[name] = value
-    yaml.dump(params, folder / "params.yaml")
+    YAML().dump(params, folder / "params.yaml")
+
+
+@functools.cache
+def _params() -> Any:
+    return YAML().load(ROOT / "params.yaml")
