@@ -10,7 +10,7 @@ from stages.common.params import Card, Upload
 CARD = "README.md"
 _HEADER = re.compile(r"\A---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
 _LICENSE = re.compile(r"(?m)^license(?:_name)?: .*\n")
-_OF_IMAGES = re.compile(r"(?m)Licen[cs]e of the images: .*\.$")
+_OF_DATA = re.compile(r"(?m)Licen[cs]e of the ([^:.]+): .*\.$")
 
 
 def missing(upload: Upload) -> str | None:
@@ -49,4 +49,4 @@ def _licensed(text: str, name: str) -> str:
     """The card with a license in its header, for the hub, and in its text, for people."""
     entries = "".join(f"{key}: {json.dumps(value)}\n" for key, value in license_entries(name).items())
     text = _HEADER.sub(lambda found: f"---\n{entries}{_LICENSE.sub('', found[1])}---\n", text)
-    return _OF_IMAGES.sub(lambda found: f"License of the images: {name}.", text)
+    return _OF_DATA.sub(lambda found: f"License of the {found[1]}: {name}.", text)

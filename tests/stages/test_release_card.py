@@ -60,6 +60,11 @@ def test_each_thing_said_stands_in_its_section_and_the_license_in_the_header_too
     assert completed(text, Card()) == text
 
 
+def test_the_license_of_data_that_are_no_images_stands_in_the_text_too() -> None:
+    text = completed(TEXT.replace("of the images", "of the sounds"), SAID)
+    assert "License of the sounds: CC-BY-4.0.\n" in text
+
+
 def test_a_card_of_which_nothing_is_said_stays_as_it_was() -> None:
     assert completed(TEXT, Card()) == TEXT
     assert completed("no headings", Card(consent="None is needed.")).endswith("## Consent\n\nNone is needed.\n")
