@@ -43,7 +43,7 @@ class Figure:
     """What reaches the baseline, in words; None where there is no baseline."""
 
     def __str__(self) -> str:
-        beside = "" if self.baseline is None else f", {self.baseline_of}: {self.baseline:.4g}"
+        beside = "" if self.baseline is None else f"; {self.baseline_of}: {self.baseline:.4g}"
         return f"{self.value:.4g} (real images: {self.floor:.4g}{beside})"
 
 

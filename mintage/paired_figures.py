@@ -47,5 +47,5 @@ def figures_of_reconstructions(
             rounded(mean_of([train]).expand_as(shown.image)),
         )
     )
-    blind = {name: max((latent[name], "mean latent, decoded"), (image[name], "mean image")) for name in own}
+    blind = {name: max((latent[name], "mean latent"), (image[name], "mean training image")) for name in own}
     return {name: (value, themselves[name], *blind[name]) for name, value in own.items()}

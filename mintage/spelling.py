@@ -25,6 +25,12 @@ def american_keys(values: Any, *, known: Collection[str] = tuple(_AMERICAN.value
     return {_key(key, values, known): value for key, value in values.items()} if isinstance(values, Mapping) else values
 
 
+def spelled_twice(name: str, known: Collection[str]) -> str | None:
+    """What an unknown key is, if it is an older spelling beside the American one; else None."""
+    spelled = american(name)
+    return f"the older spelling of {spelled!r}, which is there, too: leave one out" if spelled in known else None
+
+
 def _key(key: str, values: Mapping[str, Any], known: Collection[str]) -> str:
     spelled: str = american(key)
     return spelled if key not in known and spelled in known and spelled not in values else key

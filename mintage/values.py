@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 from mintage import catalog
 from mintage.nearest import like, listed, nearest
-from mintage.spelling import american, american_keys
+from mintage.spelling import american, american_keys, spelled_twice
 
 Made = TypeVar("Made")
 
@@ -133,7 +133,8 @@ def _fields(kind: type, values: Any, key: str, base: Any) -> dict[str, Any]:
     values = american_keys(values, known=hints)
     for name, value in values.items():
         if name not in hints:
-            raise ValueError(f"{key}.{name} = {value!r} is not a known key{_advice(str(name), hints)}")
+            why = spelled_twice(str(name), hints) or f"not a known key{_advice(str(name), hints)}"
+            raise ValueError(f"{key}.{name} = {value!r} is {why}")
     return {
         name: _checked(value, hints[name], f"{key}.{name}", getattr(base, name, None))
         for name, value in values.items()

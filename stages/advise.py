@@ -105,10 +105,13 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     for family in sorted(fitting, key=lambda name: _rank(name, params, looks, examples, figures)):
         like = _like(family, examples, params, min(looks.sides))
         trained = _of(like, params).train.images
-        for sides in _sizes_to_try(looks, params):
-            rate = speed(family, params, looks, sides)
-            if trained / rate <= 60 * minutes * _WORTH:
-                break
+        try:
+            for sides in _sizes_to_try(looks, params):
+                rate = speed(family, params, looks, sides)
+                if trained / rate <= 60 * minutes * _WORTH:
+                    break
+        except ValueError:  # refused for such images
+            continue
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)
         yield Advice(family, sides, images, images / rate / 60, like, trained, reason)

@@ -8,7 +8,7 @@ from mintage.families import recipe_of
 from stages.advising.looks import Looks, Sides
 from stages.common.foresight import changes_for
 from stages.common.params import Params
-from stages.images.partners import partner_shape
+from stages.images.partners import damage_by_chance, partner_shape
 
 SECONDS = 2.0
 """How long to measure after a warm-up."""
@@ -45,6 +45,7 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
     """Random images with the same kinds of conditions."""
     import torch
 
+    from mintage.damage import Damage
     from mintage.dataset import Dataset
 
     known = looks.known
@@ -64,8 +65,9 @@ def _noise(looks: Looks, params: Params, sides: Sides) -> Any:
             for name, places in groups_of(known.attribute_names).items()
         }
     if known.paired:
-        beside = partner_shape(to, known.medium.sides, known.maps)
-        given["source"] = torch.rand(count, *beside, generator=random) * 2 - 1
+        beside, by_chance = partner_shape(to, known.medium.sides, known.maps), damage_by_chance(to)
+        drawn = torch.rand(count, *beside, generator=random) * 2 - 1
+        given["source"] = drawn if by_chance is None else Damage(*by_chance)
     if known.domains:
         given["domain"] = number % 2
     data = Dataset(**given, rank=len(shape) - 1)

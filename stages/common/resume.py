@@ -66,7 +66,7 @@ class Resume:
         if facts["fingerprint"] != self.fingerprint:
             raise UserError(
                 "resume-state-of-another-run",
-                f"{path} was made with other params, data or code: remove it and run again",
+                f"{path} was made with other params, data or code: keep it elsewhere, and run again",
             )
         return tensors, facts
 

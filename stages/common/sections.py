@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ruamel.yaml.error import MarkedYAMLError
 
 from mintage.nearest import like, nearest
-from mintage.spelling import american_keys
+from mintage.spelling import american_keys, spelled_twice
 from stages.common.errors import UserError
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
@@ -119,7 +119,8 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed
     key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
     shown = _show_value(error["input"])
     if error["type"] == "extra_forbidden":
-        return f"{key} = {shown} is not a known key{nearest(str(where[-1]), names(_model_at(model, where[:-1])))}"
+        name, known = str(where[-1]), names(_model_at(model, where[:-1]))
+        return f"{key} = {shown} is {spelled_twice(name, known) or f'not a known key{nearest(name, known)}'}"
     if error["type"] == "missing":
         return f"{key} is missing: add it ({listed} every key)"
     if error["type"] == "literal_error":

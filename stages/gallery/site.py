@@ -39,6 +39,8 @@ from stages.stores import MANIFEST, Store
 _RELEASE = rf"[0-9a-f]{{{DIGITS}}}"
 _MARK = ".gallery"
 """The file that marks a folder as a gallery, from which a build may remove files."""
+_CHOICES = ("colors", "crop_position", "partner")
+"""Params whose value is a word that older versions spelled otherwise."""
 
 
 @dataclass
@@ -289,4 +291,6 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, dict) and value:
         inner = american_keys(value).items()
         return {key: text for name, one in inner for key, text in _flat(one, f"{prefix}{name}.").items()}
-    return {cut(prefix[:-1]): cut(json.dumps(american(value), ensure_ascii=False))} if prefix else {}
+    name = prefix[:-1]
+    value = american(value) if name.rpartition(".")[2] in _CHOICES else value  # what else users wrote stays
+    return {cut(name): cut(json.dumps(value, ensure_ascii=False))} if prefix else {}

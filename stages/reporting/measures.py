@@ -144,7 +144,7 @@ def baselines(name: str, selection: Selection) -> list[str]:
     """What is reached in a metric without what the model adds, each as text: `sources themselves: 77.7`."""
     again = selection.reconstruction
     found = {"sources themselves": selection.baseline, "first stage, enlarged": selection.first_stage}
-    found |= {} if again is None else {"mean latent, decoded": again.mean_latent, "mean image": again.mean_image}
+    found |= {} if again is None else {"mean latent": again.mean_latent, "mean training image": again.mean_image}
     known = {of: one.value(name) for of, one in found.items() if one is not None}
     return [f"{of}: {METRICS[name].text(value)}" for of, value in known.items() if value is not None]
 

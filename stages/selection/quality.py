@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
+from mintage.families import recipe_of
 from mintage.metrics import Metric
 from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
@@ -33,6 +34,8 @@ _LEAST_CURVE, _FEW_IMAGES = 4, 5000
 _MORE_CHECKPOINTS = "Four or more would say it (train.checkpoint_every)."
 _OF_TRANSLATIONS = ("l1", "ssim", "si_sdr", "frechet_distance")
 _WITHOUT_PAIRS = ("frechet_distance", "conditional_accuracy")
+_JUDGED_TOGETHER = ("none", "concat", "product", "repeat")
+"""A discriminator's conditionings with which `packing` goes."""
 _OF_CLASSES, _OF_IMAGES = ("cgan", "sngan_projection", "biggan"), ("infogan", "wgan", "sngan")
 """Families to try, the first ones first (docs/families.md)."""
 
@@ -280,7 +283,7 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
         advice.append("Train longer (train.images), with four checkpoints or more (train.checkpoint_every).")
     else:
         advice.append(f"Longer alone will hardly help: try {_another_family(about)}, or more images{_few(about)}.")
-    if collapsed and about.sources is None:
+    if collapsed and _packs(about):
         advice.append("Against collapse: train.recipe.packing: 2.")
     return " ".join(advice)
 
@@ -291,6 +294,12 @@ def _advice_where_good(course: Course, about: Subject) -> str:
         return f"{more} {_MORE_CHECKPOINTS}" if course == "unknown" else more
     known = {"falling": "Longer may be better still (train.images).", "unknown": _MORE_CHECKPOINTS}
     return known.get(course, "Nothing needs to be done.")
+
+
+def _packs(about: Subject) -> bool:
+    """Whether the family's discriminator may judge several images together."""
+    recipe = recipe_of(about.family, {})
+    return recipe.game == "adversarial" and recipe.discriminator.conditioning in _JUDGED_TOGETHER
 
 
 def _another_family(about: Subject) -> str:

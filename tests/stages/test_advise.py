@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from stages import advise
+from stages.advising import speed as speeds
 from stages.advising.looks import Looks, look
 from stages.advising.speed import images_per_second
 from stages.common.params import Params, load_params
@@ -156,6 +157,22 @@ def test_pairs_are_for_the_family_whose_example_has_such_pairs(tmp_path: Path, p
     write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=28)
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
     assert advised(tmp_path / "raw", partner=partner, height=28, width=28)[0].family == family
+
+
+@pytest.mark.parametrize(
+    ("partner", "family"), [("edges", "pix2pix"), ("masked", "context_encoder"), ("noisy", "pix2pix")]
+)
+def test_what_is_refused_for_such_pairs_is_left_out_when_its_speed_is_asked(
+    tmp_path: Path, partner: str, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A context encoder redraws its holes, so sources that are made otherwise are none of its own."""
+    monkeypatch.setattr(speeds, "SECONDS", 0.01)
+    write_tree(tmp_path / "tree", {"a": 3, "b": 3}, size=16)
+    ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
+    params = params_of(partner=partner, height=16, width=16)
+    families = [one.family for one in advise.advise(params, look(tmp_path / "raw", params), 30)]
+    assert family in families
+    assert ("context_encoder" in families) == (partner == "masked")
 
 
 @pytest.mark.parametrize(("maps", "family"), [(0, "pix2pix"), (1, "pg2")])

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from mintage.dataset import Signature
+from mintage.families import FAMILIES, recipe_of
+from mintage.rules import refusal
 from stages.media.images import Images
 from stages.media.rolls import Rolls
 from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
 from stages.sources.ring import MEDIUM as RING
 
 ABOUT = Subject(family="cgan", training=200_000, train_images=1438, held_out=359, chance=0.1, medium=Images())
+PICTURES = Signature((1, 16, 16), ("a", "b"))
 REAL = {"frechet_floor": 0.376, "frechet_floor_low": 0.3, "frechet_floor_high": 0.4, "accuracy_floor": 0.84}
 NEITHER = {"collapse": {"collapsed": False}, "copying": {"copied": False}}
 COURSES = {"falling": [30.0, 20, 15, 13, 10], "level": [30.0, 12.9, 13.2, 13, 12.8], "rising": [30.0, 5, 15, 16, 25]}
@@ -218,6 +222,13 @@ def test_collapse_and_copies_have_an_advice_of_their_own(read: Callable[[str], N
     early = judged(frechet_distance=0.35, collapse={"collapsed": True, "sure": False})
     assert early["sentence"].endswith("few real images are reached.")
     assert "packing" not in early["advice"]
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if refusal(recipe_of(name, {}), PICTURES) is None])
+def test_packing_is_advised_where_it_is_not_refused(family: str) -> None:
+    about = replace(ABOUT, family=family)
+    advice = judged(about, frechet_distance=12.8, collapse={"collapsed": True, "sure": True})["advice"]
+    assert ("packing" in advice) == (refusal(recipe_of(family, {"packing": 2}), PICTURES) is None)
 
 
 def test_a_translator_that_exchanges_light_and_dark_is_poor_however_good_its_other_figures_are() -> None:

@@ -129,7 +129,7 @@ def test_the_report_shows_both_beside_the_figures_of_the_encoder(selection: dict
     shown = Selection.model_validate(selection)
     cells = {row["title"]: row["baselines"] for row in choice_table(shown)}
     latent, image = (selection["reconstruction"][of]["reconstruction_psnr"] for of in ("mean_latent", "mean_image"))
-    assert cells["Reconstruction PSNR"] == [f"mean latent, decoded: {number(latent)}", f"mean image: {number(image)}"]
+    assert cells["Reconstruction PSNR"] == [f"mean latent: {number(latent)}", f"mean training image: {number(image)}"]
     assert cells["Frechet distance"] == []
 
 

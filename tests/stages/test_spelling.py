@@ -35,7 +35,10 @@ def test_keys_of_older_params_and_examples_mean_the_same() -> None:
 
 
 def test_a_key_in_both_spellings_is_refused() -> None:
-    with refused("params-invalid", "ingest.options.colours = 'rgb' is not a known key: did you mean 'colors'?"):
+    with refused(
+        "params-invalid",
+        "ingest.options.colours = 'rgb' is the older spelling of 'colors', which is there, too: leave one out",
+    ):
         validated(Glyphs, {"colours": "rgb", "colors": "gray"}, "params.yaml", "ingest.options")
 
 

@@ -337,7 +337,7 @@ def test_a_family_learns_by_the_papers_own_values_where_params_say_so_and_a_reci
     assert (recipe["batch_size"], recipe["generator"]["learning_rate"]) == (32, 1e-4)
     write_params(folder, SHORT | {"train.family": "cgan", "train.variant": "lecture"})
     sentence = refused(folder)
-    assert "train.variant = 'lecture' is none of 'cgan': it has short, paper" in sentence
+    assert "train.variant = 'lecture' is none of 'cgan': it has short, modulated, paper" in sentence
 
 
 def test_nothing_trains_on_data_that_failed_the_gate(tmp_path: Path) -> None:
