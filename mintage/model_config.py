@@ -65,6 +65,8 @@ class ModelConfig:
     """Whether an encoder comes with the generator."""
     phase_shuffle: int = 0
     """The discriminator's phase shuffle, for sound."""
+    discriminator_hidden: int = 0
+    """Units of the layer between the discriminator's features and its judgment; 0 is no such layer."""
     residual: bool = False
     """Whether the network's output is added to the source."""
     blend: float = 0.0
@@ -200,6 +202,7 @@ def model_config(
         vocabulary=vocabulary,
         encodes=catalog.load("game", recipe.game).encodes,
         phase_shuffle=recipe.discriminator.phase_shuffle,
+        discriminator_hidden=recipe.discriminator.hidden,
         residual=recipe.residual,
         blend=recipe.blend,
         first=first,

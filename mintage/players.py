@@ -12,7 +12,7 @@ from mintage.conditioning.heads import HeadConfig, Judgment
 from mintage.encoding import Codes, Encoder
 from mintage.layers import Layers, without_weights
 from mintage.model_config import ModelConfig
-from mintage.networks.parts import begin_as_base
+from mintage.networks.parts import SLOPE, begin_as_base
 from mintage.sources import untouched, with_known
 
 
@@ -143,9 +143,11 @@ class Discriminator(nn.Module):
         self.network = network.discriminator(
             shape, config.discriminator_width or config.width, norm, *words, **_own_layers(config)
         )
-        norm.initialize(self.network)
+        self.hidden = _hidden(self.network.feature_size, config.discriminator_hidden, norm)
+        for layers in (self.network, self.hidden):
+            norm.initialize(layers)
         self.group = config.minibatch_stddev
-        features = self.network.feature_size + bool(self.group)
+        features = (config.discriminator_hidden or self.network.feature_size) + bool(self.group)
         head = HeadConfig(features, config.condition, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
         packed = (channels * config.packing, *size)
@@ -156,7 +158,7 @@ class Discriminator(nn.Module):
         shown = self.conditioning.apart(image, condition) if self.reads_apart else None
         if shown is None:
             shown = channels_last(self._pack(self.conditioning(image, condition)))
-        features = self.network(shown)
+        features = self.hidden(self.network(shown))
         features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
             judgment: Judgment = self.head(features, condition)
@@ -170,6 +172,11 @@ class Discriminator(nn.Module):
         if self.packing == 1:
             return images
         return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
+
+
+def _hidden(features: int, units: int, norm: Layers) -> nn.Module:
+    """A layer that sees an image's features together; it changes nothing if it has no units."""
+    return nn.Sequential(nn.Linear(features, units), norm.active(nn.LeakyReLU(SLOPE))) if units else nn.Identity()
 
 
 def with_deviation(features: Tensor, group: int) -> Tensor:

@@ -63,6 +63,11 @@ class DiscriminatorRecipe(PlayerRecipe):
         "of sound: at most so many places its feature maps are moved at random, lest it learn at which phase a "
         "generated sound begins (Donahue et al. 2019, 3.3); 0 is off",
     ] = 0
+    hidden: Annotated[
+        int,
+        Within(0, 1024),
+        "units of a layer between its features and its judgment, in which distant parts of an image meet; 0 is none",
+    ] = 0
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "augment": ((), ("translation",), ("cutout",), ("color",), ("color", "translation", "cutout")),
     "packing": (1, 2),
     "minibatch_stddev": (0, 4),
+    "discriminator.hidden": (0, 8),
     "labeled": (1.0, 0.5),
     "feature_matching": (False, True),
     "generator.dropout": (0.0, 0.5),

@@ -49,6 +49,19 @@ def test_smooth_resampling_has_no_strided_convolution_and_makes_odd_sizes() -> N
     play(trainer, 1)
 
 
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_opposite_corners_are_judged_together_by_a_hidden_layer_alone(hidden: int) -> None:
+    """Else what one corner says is added to what the other says, whatever that is."""
+    axes = {"normalization": "none", "initialization": "kaiming", "hidden": hidden}
+    trainer = tiny_trainer("dcgan", shape=(1, 16, 16), discriminator=axes)
+    neither, one, other, both = torch.zeros(4, 1, 16, 16)
+    one[..., :3, :3] = both[..., :3, :3] = other[..., -3:, -3:] = both[..., -3:, -3:] = 1
+    with torch.no_grad():
+        logits = trainer.game.discriminator(torch.stack([neither, one, other, both])).logit.double()
+    together = (logits[3] - logits[1] - logits[2] + logits[0]).abs() / logits.std()
+    assert (together > 1e-3) == (hidden > 0)
+
+
 def test_dropout_in_use_is_noise_that_the_seed_decides() -> None:
     axes = {"dropout": 0.5, "dropout_in_use": True}
     average = play(tiny_trainer("pix2pix", shape=(1, 32, 32), latent_size=0, generator=axes), 3).average
