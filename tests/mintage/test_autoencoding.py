@@ -279,5 +279,6 @@ def test_a_sound_is_encoded_and_made_again() -> None:
     model = mintage.train(mintage.Dataset(sounds, rank=1), "vae", 16, recipe, progress=False).model
     assert model.encode(sounds[:, 0]).shape == (16, 32)
     assert model.reconstruct(sounds).shape == sounds.shape
-    found = mintage.measure(model, mintage.Dataset(sounds, rank=1), mintage.Dataset(-sounds, rank=1))
+    held_out, train = mintage.Dataset(sounds, rank=1), mintage.Dataset(-sounds, rank=1)
+    found = mintage.measure(model, held_out, train, evaluator_images=640)
     assert found["reconstruction_psnr"].floor == 100

@@ -81,7 +81,8 @@ def test_each_figure_of_a_second_stage_stands_beside_what_its_first_one_reaches_
     assert distance.value != distance.baseline
     assert f"first stage, enlarged: {distance.baseline:.4g}" in str(distance)
     assert all(
-        (figure.baseline, figure.baseline_of) == (None, None) for figure in mintage.measure(first, digits()[0]).values()
+        (figure.baseline, figure.baseline_of) == (None, None)
+        for figure in mintage.measure(first, digits()[0], evaluator_images=640).values()
     )
 
 
