@@ -71,7 +71,9 @@ LABELS: list[Rule] = [
         "set discriminator.conditioning to concat, product, repeat or projection, or matching_aware to false",
     ),
     (
-        lambda s: s.recipe.labeled < 1 and s.needs is not None and (s.discriminator.teaches_class or s.learns_classes),
+        lambda s: (
+            s.recipe.labeled < 1 and s.needs is not None and (s.discriminator.teaches_class or s.game.learns_classes)
+        ),
         "only a semi-supervised discriminator learns from images without a label: set labeled to 1",
     ),
     (

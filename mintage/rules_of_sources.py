@@ -10,8 +10,8 @@ _FEWEST_CLASSES = _A_PAIR = 2
 
 def _lacking(setting: Setting) -> list[str]:
     """The term that would tie a translation to its source in this game, if no term does; else empty."""
-    held = setting.compares or any(term.of_domains for term in setting.terms)
-    return ["constancy" if setting.learns_classes else "cycle"] if setting.unpaired and not held else []
+    held = setting.game.compares or any(term.of_domains for term in setting.terms)
+    return ["constancy" if setting.game.learns_classes else "cycle"] if setting.unpaired and not held else []
 
 
 DOMAINS: list[Rule] = [
@@ -20,21 +20,24 @@ DOMAINS: list[Rule] = [
         "this family learns from pairs, and this data has two domains without pairs: name a family such as cyclegan",
     ),
     (
-        lambda s: s.couples and s.real.domains is None,
+        lambda s: s.game.couples and s.real.domains is None,
         "this family learns from images of two domains, and this data has one: give each image's domain to "
         "mintage.Dataset, or name a family that makes images of one kind",
     ),
     (
-        lambda s: (s.couples, s.couples) != (s.generator_conditioning.takes == "domain", s.discriminator.needs_domains),
+        lambda s: (
+            (s.game.couples, s.game.couples)
+            != (s.generator_conditioning.takes == "domain", s.discriminator.needs_domains)
+        ),
         "layers of each domain's own go with a game of both: set game to coupled and conditioning of both players to "
         "domain, or none of these",
     ),
     (
-        lambda s: s.couples and not s.network.couples,
+        lambda s: s.game.couples and not s.network.couples,
         "this network has no layers of each domain's own: set network to cogan",
     ),
     (
-        lambda s: s.couples and s.recipe.packing > 1,
+        lambda s: s.game.couples and s.recipe.packing > 1,
         "images judged together go through the first layer of one domain: set packing to 1",
     ),
     (
@@ -61,36 +64,36 @@ DOMAINS: list[Rule] = [
         "without a term nothing holds a translation to its source: add {axes} to terms",
     ),
     (
-        lambda s: s.unpaired and not s.learns_classes and s.discriminator is not NONE,
+        lambda s: s.unpaired and not s.game.learns_classes and s.discriminator is not NONE,
         "a discriminator of a domain is told nothing else: set discriminator.conditioning to none",
     ),
     (
-        lambda s: s.learns_classes and len(s.real.classes or ()) < _FEWEST_CLASSES,
+        lambda s: s.game.learns_classes and len(s.real.classes or ()) < _FEWEST_CLASSES,
         "this family learns from the classes of both domains, and this data has none to tell apart: name a family that "
         "needs none, such as cyclegan",
     ),
     (
-        lambda s: {s.learns_classes} != {s.network.extracts, s.discriminator.tells_origin},
+        lambda s: {s.game.learns_classes} != {s.network.extracts, s.discriminator.tells_origin},
         "features that are learned from classes go with a network that draws by them and a discriminator that tells of "
         "which domain an image was made: set network and game to transfer and discriminator.conditioning to origin, or "
         "none of these",
     ),
     (
-        lambda s: s.unpaired and any(term.of_classes for term in s.terms) and not s.learns_classes,
+        lambda s: s.unpaired and any(term.of_classes for term in s.terms) and not s.game.learns_classes,
         "no features stay as they are where none are learned from classes: take constancy out of terms, or set family "
         "to dtn",
     ),
     (
-        lambda s: s.unpaired and sum(term.of_differences for term in s.terms) != _A_PAIR * s.compares,
+        lambda s: s.unpaired and sum(term.of_differences for term in s.terms) != _A_PAIR * s.game.compares,
         "travel asks that images differ as their sources do, contrast that sources differ at all, and only in game "
         "siamese: set game to siamese and terms to both, or neither",
     ),
     (
-        lambda s: s.compares and s.share < _A_PAIR,
+        lambda s: s.game.compares and s.share < _A_PAIR,
         "images are compared with each other: raise batch_size, or lower processes or accumulation",
     ),
     (
-        lambda s: s.learns_classes and s.recipe.pretrain_images == 0,
+        lambda s: s.game.learns_classes and s.recipe.pretrain_images == 0,
         "features learn from classes before the game alone: set pretrain_images above 0",
     ),
     (
@@ -159,7 +162,7 @@ PAIRS: list[Rule] = [
     (
         lambda s: (
             s.recipe.pretrain_images > 0
-            and not (s.of_words or s.learns_classes)
+            and not (s.game.of_words or s.game.learns_classes)
             and not any(term.of_pairs for term in s.terms)
         ),
         "before the game there is nothing to learn by but the truth of a pair, and no term compares with it: set "
@@ -228,36 +231,36 @@ WORDS: list[Rule] = [
         "this data are sequences of words: set network to recurrent and game to policy, or family to seqgan or lstm",
     ),
     (
-        lambda s: s.network.writes != s.of_words,
+        lambda s: s.network.writes != s.game.of_words,
         "no gradient goes through the choice of a word: set network to recurrent together with game to policy, or "
         "neither",
     ),
     (
-        lambda s: s.of_words and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
+        lambda s: s.game.of_words and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
         "words are written and judged without a condition: set conditioning of both players to none",
     ),
     (
-        lambda s: s.of_words and not s.objective.probability,
+        lambda s: s.game.of_words and not s.objective.probability,
         "a word's reward is a probability, and this objective has none: set objective to non_saturating",
     ),
     (
-        lambda s: s.of_words and s.recipe.latent_distribution != "uniform",
+        lambda s: s.game.of_words and s.recipe.latent_distribution != "uniform",
         "each number of a latent chooses a word, and must be as likely anywhere: set latent_distribution to uniform",
     ),
     (
-        lambda s: s.of_words and any(p.activation != "network" for p in s.players),
+        lambda s: s.game.of_words and any(p.activation != "network" for p in s.players),
         "networks of words have activations of their own: set activation of both players to network",
     ),
     (
-        lambda s: s.of_words and s.recipe.generator.dropout > 0,
+        lambda s: s.game.of_words and s.recipe.generator.dropout > 0,
         "rewards are of the words as they are written: set generator.dropout to 0",
     ),
     (
-        lambda s: set_axes(s.recipe, OF_IMAGES) if s.of_words else [],
+        lambda s: set_axes(s.recipe, OF_IMAGES) if s.game.of_words else [],
         "words have no such axis, which is of images: leave {axes} as the family has it",
     ),
     (
-        lambda s: not s.of_words and s.recipe.roll_outs != _PLAIN.roll_outs,
+        lambda s: not s.game.of_words and s.recipe.roll_outs != _PLAIN.roll_outs,
         "only what is written word by word is finished again: leave roll_outs as it is",
     ),
 ]

@@ -25,7 +25,7 @@ def _stages(setting: Setting) -> tuple[ModelConfig, ModelConfig] | None:
     first, real = setting.real.first, setting.real
     if not setting.stands or first is None or not _of_noise(first):
         return None
-    if setting.inverts:
+    if setting.game.inverts:
         told = inverting_config(setting.recipe, first, real.classes)
         return first, replace(told, image_shape=real.shape, attributes=first.attributes and real.attributes)
     return first, model_config(setting.recipe, real.shape, real.classes, real.attributes)
@@ -90,7 +90,7 @@ STAGES: list[Rule] = [
         "name another in first",
     ),
     (
-        lambda s: s.network.stacks and (s.encodes or s.inverts),
+        lambda s: s.network.stacks and (s.game.encodes or s.game.inverts),
         "a second stage learns in a game without an encoder: set game to adversarial, or network to another",
     ),
     (
@@ -104,26 +104,26 @@ STAGES: list[Rule] = [
         "set conditioning and condition alike in both (none, where the first is told nothing)",
     ),
     (
-        lambda s: s.inverts and s.real.first is not None and s.real.first.image_shape != s.real.shape,
+        lambda s: s.game.inverts and s.real.first is not None and s.real.first.image_shape != s.real.shape,
         "an encoder reads images as the first stage makes them, and these are of another size or other channels: set "
         "channels, height and width as in its config.json, or name another first stage",
     ),
     (
-        lambda s: s.inverts and s.real.first is not None and s.real.first.code_size > 0,
+        lambda s: s.game.inverts and s.real.first is not None and s.real.first.code_size > 0,
         "an encoder finds noise alone, and the first stage has an information code: name another in first",
     ),
     (
-        lambda s: s.inverts and s.real.first is not None and s.real.first.encodes,
+        lambda s: s.game.inverts and s.real.first is not None and s.real.first.encodes,
         "the model in first has an encoder already, as a training of this family gives it one (a channel leads to what "
         "was published to it last): name the release of a generator alone",
     ),
     (
-        lambda s: s.inverts and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
+        lambda s: s.game.inverts and (s.generator_conditioning.takes is not None or s.discriminator is not NONE),
         "what is told is told to the first stage, and the encoder sees pictures alone: set conditioning of both "
         "players to none",
     ),
     (
-        lambda s: [*set_axes(s.recipe, OF_GENERATORS), *s.of_judge] if s.inverts else [],
+        lambda s: [*set_axes(s.recipe, OF_GENERATORS), *s.of_judge] if s.game.inverts else [],
         "an encoder alone learns, which has no such axis: leave {axes} as the family has it",
     ),
     (

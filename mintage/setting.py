@@ -7,6 +7,7 @@ from mintage import catalog
 from mintage.conditioning.discriminator import DiscriminatorConditioning
 from mintage.conditioning.generator import Unconditional
 from mintage.dataset import Signature
+from mintage.games import Game
 from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.parts import SMALLEST_IMAGE
@@ -38,51 +39,19 @@ class Setting:
         return self.batch_size // self.processes // self.recipe.accumulation
 
     @property
+    def game(self) -> type[Game]:
+        found: type[Game] = catalog.load("game", self.recipe.game)
+        return found
+
+    @property
     def unpaired(self) -> bool:
         """Whether the game translates between two domains without pairs."""
-        game = catalog.load("game", self.recipe.game)
-        return bool(game.of_domains and not game.couples)
-
-    @property
-    def learns_classes(self) -> bool:
-        """Whether the game is of two domains, and learns from their classes, too."""
-        found: bool = catalog.load("game", self.recipe.game).learns_classes
-        return found
-
-    @property
-    def compares(self) -> bool:
-        """Whether the game is of two domains, and learns how images differ, too."""
-        found: bool = catalog.load("game", self.recipe.game).compares
-        return found
-
-    @property
-    def couples(self) -> bool:
-        """Whether the game makes an image in each of two domains from one latent."""
-        found: bool = catalog.load("game", self.recipe.game).couples
-        return found
-
-    @property
-    def of_words(self) -> bool:
-        """Whether the game is of sequences of words."""
-        found: bool = catalog.load("game", self.recipe.game).of_words
-        return found
-
-    @property
-    def encodes(self) -> bool:
-        """Whether the game trains an encoder, too."""
-        found: bool = catalog.load("game", self.recipe.game).encodes
-        return found
-
-    @property
-    def inverts(self) -> bool:
-        """Whether the game trains an encoder alone."""
-        found: bool = catalog.load("game", self.recipe.game).inverts
-        return found
+        return self.game.of_domains and not self.game.couples
 
     @property
     def stands(self) -> bool:
         """Whether the model is built on one that is already trained."""
-        return self.network.stacks or self.inverts
+        return self.network.stacks or self.game.inverts
 
     @property
     def network(self) -> Network:
