@@ -12,18 +12,16 @@ import pytest
 
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, write_json
-from stages.examples import FOLDER, load_all
 from stages.gallery import pages
 from stages.gallery.__main__ import main
 from stages.releases.catalog import delete
-from stages.releases.channels import promote, read_channel
+from stages.releases.channels import promote
 from stages.releases.manifest import release_in
 from stages.stores import open_asked
 from stages.stores.folder import FolderStore
 from tests.refusals import refused
 from tests.stages.gallery_sites import CARD, Gallery, broken_links, requests
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -334,71 +332,3 @@ def test_an_address_that_is_typed_is_not_looked_for_in_params(url: str) -> None:
         open_asked(url)
     assert "the command" in str(found.value)
     assert "upload.url" not in str(found.value)
-
-
-@pytest.fixture
-def with_examples(gallery: Gallery) -> Gallery:
-    """Two of the repository's own, of which the later was published first."""
-    by_name = {example.name: example for example in load_all(ROOT / FOLDER)}
-    gallery.examples = [by_name["digits_gan"], by_name["digits_cgan"], by_name["digits_wgan"]]
-    gallery.publish("examples/digits_cgan")
-    gallery.publish("examples/digits_gan", family="gan")
-    gallery.publish("latest", family="dcgan")
-    return gallery
-
-
-def test_the_page_of_a_release_that_an_example_published_begins_with_its_idea(with_examples: Gallery) -> None:
-    with_examples.build()
-    released = read_channel(with_examples.store, "examples/digits_gan").release
-    text = with_examples.page_of(str(released)).text
-    example = with_examples.examples[0]
-    begun = [text.index(words) for words in (example.idea[0], "Goodfellow et al. 2014", "gan on digits Published")]
-    assert begun == sorted(begun)
-    assert "L D = −E x [log D(x)]" in text  # its lower indices are elements of their own
-    other = read_channel(with_examples.store, "latest").release
-    assert example.idea[0] not in with_examples.page_of(str(other)).text
-
-
-def test_the_museum_shows_the_examples_in_their_order_with_verdicts_and_says_which_are_missing(
-    with_examples: Gallery,
-) -> None:
-    with_examples.build()
-    museum = with_examples.page("museum.html")
-    rooms = [given["id"] for tag, given in museum.found if tag == "section"]
-    assert rooms == ["digits_gan", "digits_cgan", "digits_wgan"]
-    assert museum.text.count("6.2 times what real images reach by chance") == 2
-    assert "Nobody has published it here yet: make example NAME=digits_wgan" in museum.text
-    assert broken_links(with_examples) == []
-    assert requests(with_examples) == []
-
-
-def test_an_example_whose_text_changes_changes_its_own_page_alone(with_examples: Gallery) -> None:
-    with_examples.build()
-    before = with_examples.written()
-    released = str(read_channel(with_examples.store, "examples/digits_gan").release)
-    other = load_all(ROOT / FOLDER)
-    changed = next(example for example in other if example.name == "digits_gan")
-    with_examples.examples[0] = changed.model_copy(update={"idea": ["New.", "Second.", "Third."]})
-    with_examples.examples[0]._text = "another file"
-    assert with_examples.build().written == 1
-    after = with_examples.written()
-    pages_changed = {name for name in before if name.endswith(".html") and after[name] != before[name]}
-    assert pages_changed == {f"releases/{released}/index.html", "museum.html"}
-
-
-def test_a_store_without_examples_has_no_museum(gallery: Gallery) -> None:
-    gallery.publish()
-    gallery.build()
-    assert not (gallery.site / "museum.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("source", "html"),
-    [
-        ("E_x[a^2]", "E<sub>x</sub>[a<sup>2</sup>]"),
-        ("x_{i,j} < y & z", "x<sub>i,j</sub> &lt; y &amp; z"),
-        ("_{<script>}", "<sub>&lt;script&gt;</sub>"),
-    ],
-)
-def test_a_formula_has_its_indices_and_nothing_else_of_html(source: str, html: str) -> None:
-    assert pages.formula(source) == html
