@@ -73,17 +73,22 @@ def _normalized(player: Any, own: Any) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """`mintage families [NAME]`: print all families, or one in full, and return the exit code."""
+    """`mintage families [NAME [VARIANT]]`: print all families, or one in full, and return the exit code."""
     from mintage.__main__ import refuse
 
     if arguments in (["-h"], ["--help"]):
-        print("usage: mintage families [NAME]\n\nList the families with paper and axes, or print one in full.")
+        print(
+            "usage: mintage families [NAME [VARIANT]]\n\nList the families with paper and axes, or print one in full."
+        )
         return 0
-    if len(arguments) > 1:
-        return refuse("`mintage families` takes the name of one family, or nothing")
+    if len(arguments) > 2:
+        return refuse("`mintage families` takes the name of one family, and of one of its variants, or nothing")
     if arguments and arguments[0] not in FAMILIES:
         return refuse(f"there is no family {arguments[0]!r}{nearest(arguments[0], list(FAMILIES))}")
-    print(in_full(arguments[0]) if arguments else table())
+    try:
+        print(in_full(*arguments) if arguments else table())
+    except ValueError as error:
+        return refuse(str(error))
     return 0
 
 
@@ -100,7 +105,8 @@ def table() -> str:
 def in_full(family: str, variant: str = SHORT) -> str:
     """A row with all its axes as TOML, each with what it means."""
     recipe = recipe_of(family, {}, variant)
-    lines = [f"[{family}]", *_lines(recipe, Recipe)]
+    others = " | ".join(variants(family))
+    lines = [f"# {variant}, of {others} (train.variant)", f"[{family}]", *_lines(recipe, Recipe)]
     for player, kind in (("generator", PlayerRecipe), ("discriminator", DiscriminatorRecipe)):
         lines += ["", f"[{family}.{player}]", *_lines(getattr(recipe, player), kind)]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
-from mintage.families import recipe_of, resolve
+from mintage.families import SHORT, recipe_of, resolve
 from mintage.model import Model, load
 from mintage.model_config import condition_for
 from mintage.players import Generator
@@ -50,6 +50,7 @@ def train(
     images: int = 200_000,
     recipe: dict[str, Any] | None = None,
     *,
+    variant: str = SHORT,
     first: Model | str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -67,6 +68,8 @@ def train(
         family: A row of the catalog, such as "dcgan" or "modern_conditional".
         images: Real images to show, in total; the last turn of the game is always complete.
         recipe: Changes to the family's row, such as `{"width": 64, "generator": {"learning_rate": 1e-4}}`.
+        variant: Which of the family's recipes: "short", the row, or another one, such as "paper"; `mintage families
+            NAME` lists them.
         first: The model whose images "stackgan" refines or "age_cgan" encodes, or its address, as `mintage.load` takes
             it; it becomes a part of the new model.
         seed: Decides initial weights, order of the data, and noise.
@@ -79,8 +82,8 @@ def train(
         progress: Whether to show a bar on the terminal.
 
     Raises:
-        ValueError: There is no such family or device, nothing to train, or the recipe does not go together or with the
-            data.
+        ValueError: There is no such family, variant or device, nothing to train, or the recipe does not go together or
+            with the data.
         DivergedError: A loss or weight became infinite or not a number.
         CheckpointError: The state in the folder is damaged, or of another training.
 
@@ -94,16 +97,20 @@ def train(
     require_dataset(data)
     if images < 1 or (threads is not None and threads < 1):
         raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
-    if first is not None and not stands_on_first(recipe_of(family, recipe or {})):
+    if first is not None and not stands_on_first(recipe_of(family, recipe or {}, variant)):
         raise ValueError(f"{family}: {WITHOUT_FIRST}")
     stands_on = load(first) if isinstance(first, str | Path) else first
     if not isinstance(stands_on, Model | None):
         raise ValueError(f"first is a {type(stands_on).__name__}: give a Model, such as run.model, or its address")
     before = None if stands_on is None else stands_on.generator
     where = choose_device(device)
-    trainer = make_trainer(data, family, recipe or {}, seed, device=where, precision=precision, first=before)
+    changes = recipe or {}
+    trainer = make_trainer(
+        data, family, changes, seed, device=where, precision=precision, first=before, variant=variant
+    )
     state = None if folder is None else Path(folder) / _STATE
-    identity = _identity(data, family, recipe or {}, seed, before)
+    named = family if variant == SHORT else f"{family}, {variant}"
+    identity = _identity(data, named, changes, seed, before)
     if state is not None and state.exists():
         _resume(trainer, state, identity)
     every, saved = max(1, images // 100), time.monotonic()
@@ -133,9 +140,10 @@ def make_trainer(
     device: torch.device,
     precision: str,
     first: Generator | None = None,
+    variant: str = SHORT,
 ) -> Trainer:
     """The trainer of a family with the recipe's changes, before its first turn. Raises ValueError as `train` does."""
-    row = resolve(family, recipe)
+    row = resolve(family, recipe, variant)
     signature = replace(data.signature, first=None if first is None else first.config)
     if reason := refusal(row, signature):
         raise ValueError(f"{family}: {reason}")

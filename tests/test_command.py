@@ -116,6 +116,15 @@ def test_the_library_alone_has_its_families_and_says_what_the_pipeline_needs(
     assert 'paper = "Mirza and Osindero 2014"' in mintage("families", "cgan", folder=tmp_path).stdout
 
 
+def test_a_family_is_shown_in_each_of_its_variants(tmp_path: Path) -> None:
+    row, other = (mintage("families", "cgan", *variant).stdout.splitlines() for variant in ([], ["modulated"]))
+    assert (row[0], other[0]) == tuple(
+        f"# {name}, of short | modulated | paper (train.variant)" for name in ("short", "modulated")
+    )
+    assert any(line.startswith("batch_size = 64 ") for line in row)
+    assert any(line.startswith("batch_size = 128 ") for line in other)
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 141])
 def test_the_exit_code_and_the_arguments_are_the_program_s_own(tmp_path: Path, code: int) -> None:
     program = f"import sys; print(sys.argv[1:]); raise SystemExit({code})"

@@ -247,6 +247,18 @@ def test_a_state_is_not_gone_on_from_in_another_arithmetic(
         train(digits, "gan", 64, TINY, precision="bfloat16", folder=tmp_path, progress=False)
 
 
+def test_a_variant_is_a_training_of_its_own(digits: Dataset, tmp_path: Path) -> None:
+    small = {**TINY, "minibatch_stddev": 0}
+    model = train(digits, "cgan", 64, small, variant="modulated", folder=tmp_path, progress=False).model
+    assert model.generator.config.generator_conditioning == "batch_norm"
+    again = train(digits, "cgan", 64, small, variant="modulated", folder=tmp_path, progress=False).model
+    assert torch.equal(again.sample(4), model.sample(4))
+    with pytest.raises(CheckpointError, match="another training"):
+        train(digits, "cgan", 64, small, folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match="it has short, modulated, paper"):
+        train(digits, "cgan", 64, variant="lecture", progress=False)
+
+
 def test_images_of_the_same_numbers_and_other_sides_are_another_training(tmp_path: Path) -> None:
     wide = torch.rand(16, 1, 8, 16) * 2 - 1
     train(Dataset(wide), "gan", 32, TINY, folder=tmp_path, progress=False)
