@@ -27,7 +27,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.releases.content import as_json
 from stages.sampling.heard import Heard, Row, write_heard
-from tests.stages.exporter import parse_operators_once
+from tests.stages.exporter import know_operators
 from tests.stages.gallery_sites import Gallery
 
 IMAGES = Images()
@@ -82,7 +82,7 @@ def publish_model(
 @functools.cache
 def written(config: ModelConfig) -> dict[str, bytes]:
     """The files of its generator and what is exported of it, by name: the same each time."""
-    parse_operators_once()
+    know_operators()
     made, _ = build_players(config, 0)
     louder(made)
     with tempfile.TemporaryDirectory() as name:

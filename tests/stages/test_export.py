@@ -22,7 +22,7 @@ from stages.common.models import read_generator, write_generator
 from stages.export import LARGEST_DIFFERENCE, export, inputs_of, to_onnx
 from stages.selection.card import latents_in_numpy
 from tests.refusals import refused
-from tests.stages.exporter import parse_operators_once
+from tests.stages.exporter import know_operators
 from tests.stages.tiny_data import write_params
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ TRANSLATORS = {name for name in catalog.BUILT_IN["network"] if catalog.load("net
 
 
 def saved(folder: Path, config: ModelConfig) -> Path:
-    parse_operators_once()
+    know_operators()
     generator, _ = build_players(config, 0)
     write_generator(folder, generator)
     return folder
