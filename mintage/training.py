@@ -21,11 +21,12 @@ from mintage.families import SHORT, recipe_of, resolve
 from mintage.model import Model, load
 from mintage.model_config import condition_for
 from mintage.players import Generator
-from mintage.recipes import joins_attributes, stands_on_first
+from mintage.recipes import Recipe, joins_attributes, stands_on_first
 from mintage.rules import refusal
 from mintage.rules_of_stages import WITHOUT_FIRST
 from mintage.sources import with_attributes
 from mintage.trainer import Trainer
+from mintage.values import respelled
 
 _STATE = "training.safetensors"
 _SAVE_SECONDS = 60.0
@@ -104,7 +105,7 @@ def train(
         raise ValueError(f"first is a {type(stands_on).__name__}: give a Model, such as run.model, or its address")
     before = None if stands_on is None else stands_on.generator
     where = choose_device(device)
-    changes = recipe or {}
+    changes = respelled(Recipe, recipe or {})
     trainer = make_trainer(
         data, family, changes, seed, device=where, precision=precision, first=before, variant=variant
     )
@@ -112,7 +113,8 @@ def train(
     named = family if variant == SHORT else f"{family}, {variant}"
     identity = _identity(data, named, changes, seed, before)
     if state is not None and state.exists():
-        _resume(trainer, state, identity)
+        typed = [] if changes == (recipe or {}) else [recipe or {}]  # which an earlier Mintage has hashed
+        _resume(trainer, state, {identity, *(_identity(data, named, one, seed, before) for one in typed)})
     every, saved = max(1, images // 100), time.monotonic()
     with thread_count(threads), _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
         while trainer.images_seen < images:
@@ -192,9 +194,9 @@ def _save(path: Path, trainer: Trainer, identity: str) -> None:
     write_whole(path, pack(tensors, {**facts, "identity": identity, "precision": trainer.engine.precision}))
 
 
-def _resume(trainer: Trainer, path: Path, identity: str) -> None:
+def _resume(trainer: Trainer, path: Path, identities: set[str]) -> None:
     tensors, facts = unpack(path)
-    if facts.pop("identity") != identity:
+    if facts.pop("identity") not in identities:
         raise CheckpointError(
             f"{path} is of another training (other data, family, recipe, seed or first, another torch, or an earlier "
             "Mintage): name another folder, or remove it"

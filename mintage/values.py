@@ -58,6 +58,24 @@ def make(kind: type[Made], values: Any, key: str) -> Made:
     return kind(**given)
 
 
+def respelled(kind: type, values: Any) -> Any:
+    """Values as `replace` takes them, with each key and name in the American spelling that it is read in."""
+    if not isinstance(values, Mapping):
+        return values
+    hints = annotations(kind)
+    spelled = american_keys(values, known=hints)
+    return {name: _respelled(value, hints[name]) if name in hints else value for name, value in spelled.items()}
+
+
+def _respelled(value: Any, annotation: Any) -> Any:
+    kind = _kind(annotation)
+    if dataclasses.is_dataclass(kind.type):
+        return respelled(kind.type, value)  # type: ignore[arg-type]
+    if kind.type is tuple and isinstance(value, list | tuple):
+        return [_respelled(one, kind.inner[0]) for one in value]
+    return american(value) if american(value) in kind.choices and value not in kind.choices else value
+
+
 def names_in(values: Any) -> list[tuple[str, str]]:
     """Every name of the catalog in a dataclass, with its kind, at any depth."""
     found: list[tuple[str, str]] = []

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from mintage.catalog import INVERTING
 from mintage.families import recipe_of
 from mintage.recipes import Recipe, stands_on_first
+from mintage.values import respelled
 from stages.common.sections import (
     Count,
     Device,
@@ -33,10 +34,13 @@ AXES = {field.name for field in fields(Recipe)} - {"paper"}
 
 
 def mapping_of_axes(value: Any) -> Any:
-    """The overrides; None means none. Raises ValueError on the name of a variant, which was allowed here once."""
+    """The overrides, in American spelling; None means none.
+
+    Raises ValueError on the name of a variant, which was allowed here once.
+    """
     if isinstance(value, str):
         raise ValueError(f"{value!r} is no mapping of axes; a variant of the family is named by train.variant")
-    return {} if value is None else value
+    return {} if value is None else respelled(Recipe, value)
 
 
 class Train(Section):

@@ -93,6 +93,12 @@ def trained_after(finished: Path, folder: Path, **changes: Any) -> str:
     return trained(folder, **changes)
 
 
+def test_an_axis_in_its_older_spelling_goes_on_in_the_other(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    trained(folder, family="ssgan", images=160, **{"recipe.labelled": 0.5})
+    assert "going on from 160 images" in trained(folder, family="ssgan", images=320, **{"recipe.labeled": 0.5})
+
+
 def test_the_modules_that_another_family_brings_are_not_called_other_code(finished: Path, tmp_path: Path) -> None:
     said = trained_after(finished, tmp_path, family="dragan")
     assert "training starts anew: train.family was 'cgan' and is 'dragan'" in said
