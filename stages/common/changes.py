@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from stages.common.errors import quoted
+from stages.common.errors import counted, quoted
+from stages.common.provenance import git_state
 from stages.common.resume import Former
 
 _NAMED = 3
-"""Most differing params that are named; a new family changes dozens."""
+"""Most differing params, or modules, that are named; a new family changes dozens."""
+_DIGITS = 10
+"""Of a commit, as git itself shows it."""
 _OTHERS = {
     "data": "the data are others",
     "code": "the code is another",
@@ -22,10 +25,35 @@ def explain_restart(what: str, section: str, former: Former, effects: Mapping[st
         for key, (old, new) in list(former.params.items())[:_NAMED]
     ]
     more = len(former.params) - len(named)
-    found = [*named, *([f"{more} more params differ"] if more else []), *(_OTHERS[part] for part in former.others)]
+    found = [
+        *named,
+        *([f"{more} more params differ"] if more else []),
+        *(_other(part, former) for part in former.others),
+    ]
     why = _listed(found) + _changing([effect for key, effect in (effects or {}).items() if key in former.params])
     kept = f"{former.images:,} images of the run before are kept in {former.folder}"
-    return f"{what} starts anew: {why}; {kept}: change that back to go on from there"
+    return f"{what} starts anew: {why}; {kept}: change that back to go on from there{_how(former)}"
+
+
+def _other(part: str, former: Former) -> str:
+    if part != "code" or not former.modules:
+        return _OTHERS[part]
+    more = len(former.modules) - _NAMED
+    named = [*former.modules[:_NAMED], *([counted(more, "more module")] if more > 0 else [])]
+    return f"{_OTHERS[part]} ({_listed(named)})"
+
+
+def _how(former: Former) -> str:
+    """How the code of the run before comes back; empty if it is the same, or no commit of it is known."""
+    before = former.git.get("commit")
+    if not former.modules or not before:
+        return ""
+    if not former.git.get("clean"):
+        return f" (its code was commit {before[:_DIGITS]}, with changes that were not committed)"
+    now = git_state()
+    if before == now.get("commit"):
+        return "" if now.get("clean") else " (`git stash` takes away what has changed since)"
+    return f" (`git checkout {before[:_DIGITS]}` has its code)"
 
 
 def _listed(parts: list[str]) -> str:

@@ -16,11 +16,12 @@ from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.energy import Cost
 from stages.common.errors import UserError
 from stages.common.files import fingerprint_of, link_or_copy, read_json, replacing_directory, write_bytes, write_json
+from stages.common.provenance import git_state
 
 __all__ = ["Resume", "State", "fingerprint_of", "images_at"]
 
 _REMEMBERED = 3
-_IDENTITY, _COST = "identity.json", "cost.json"
+_IDENTITY, _COST, _GIT = "identity.json", "cost.json", "git.json"
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and facts that fit in JSON, among them `images_seen`."""
@@ -37,6 +38,10 @@ class Former:
     """Differing params by dotted name: its value, and this training's value."""
     others: list[str]
     """What else differs: `data`, `code`, `torch`."""
+    modules: list[str]
+    """The modules whose code is another."""
+    git: dict[str, Any]
+    """The state of git as it began (`git_state`); empty if it was not noted."""
 
 
 class Resume:
@@ -49,6 +54,8 @@ class Resume:
         for name in ("kept", "rolling", "grids"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_json(self.folder / _IDENTITY, identity)
+        if not (self.folder / _GIT).exists():
+            write_json(self.folder / _GIT, git_state())
         os.utime(self.folder)
         _forget_oldest(Path(root))
 
@@ -89,7 +96,9 @@ class Resume:
         old, new = _flat(before["params"]), _flat(now["params"])
         params = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
         parts = [name for name in now if name != "params" and _differs(before.get(name), now[name], bool(params))]
-        return Former(folder, images_at(_states(folder)[-1]), params, parts)
+        modules = _differing(before.get("code", {}), now["code"]) if "code" in parts else []
+        git = read_json(folder / _GIT) if (folder / _GIT).exists() else {}
+        return Former(folder, images_at(_states(folder)[-1]), params, parts, modules, git)
 
     def cost(self, images: int) -> Cost:
         """The cost of the training up to the state that saw `images`; zero if it was not noted, as in a colleague's."""
@@ -171,6 +180,12 @@ def _differs(before: Any, now: Any, params: bool) -> bool:
     if params and isinstance(before, dict) and isinstance(now, dict):
         return any(before[name] != now[name] for name in before.keys() & now.keys())
     return bool(before != now)
+
+
+def _differing(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """The modules that both have and that differ; if there are none, those that one of them lacks."""
+    both = before.keys() & now.keys()
+    return sorted(name for name in both if before[name] != now[name]) or sorted(before.keys() ^ now.keys())
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

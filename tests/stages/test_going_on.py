@@ -1,5 +1,6 @@
 """What a training and an evaluator that were stopped keep, and what they say, when they go on with changed params."""
 
+import json
 import os
 import re
 import shutil
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from stages.common.changes import explain_restart
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import INTERRUPTED, NOTHING_KEPT, run_stage
 from stages.common.files import read_json
+from stages.common.resume import Resume
 from tests.stages.forked import run_stage_in, start_stage
 from tests.stages.test_train import SHORT, outputs, workspace
 from tests.stages.tiny_data import write_params
@@ -103,6 +106,49 @@ def test_the_modules_that_another_family_brings_are_not_called_other_code(finish
     said = trained_after(finished, tmp_path, family="dragan")
     assert "training starts anew: train.family was 'cgan' and is 'dragan'" in said
     assert "the code is another" not in said
+
+
+OLD, NEW = {"commit": "a" * 40, "clean": True}, {"commit": "b" * 40, "clean": True}
+
+
+@pytest.mark.tried(
+    "a training that was stopped, and then another commit",
+    "training starts anew: the code is another (mintage.engine); 800 images of the run before are kept in .resume/...: "
+    "change that back to go on from there (`git checkout aaaaaaaaaa` has its code)",
+)
+def test_where_the_code_is_another_it_says_which_and_how_the_one_before_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read(said_of_another_code(monkeypatch, before=OLD, now=NEW))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "how"),
+    [
+        (OLD, OLD | {"clean": False}, " (`git stash` takes away what has changed since)"),
+        (OLD | {"clean": False}, NEW, " (its code was commit aaaaaaaaaa, with changes that were not committed)"),
+        (OLD, OLD, ""),
+        ({"commit": None, "clean": None}, NEW, ""),
+    ],
+    ids=["changed since", "not committed then", "the same commit", "no git then"],
+)
+def test_no_commit_is_promised_that_does_not_have_the_code(
+    before: dict[str, Any], now: dict[str, Any], how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert said_of_another_code(monkeypatch, before, now).endswith(f"to go on from there{how}")
+
+
+def said_of_another_code(monkeypatch: pytest.MonkeyPatch, before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What is said where a training was begun in one state of git, and begins again in another, with other code."""
+    monkeypatch.setenv("MINTAGE_GIT", json.dumps(before))
+    code = {"mintage.engine": "1", "mintage.game": "1"}
+    Resume(".resume", {"params": {}, "code": code}).roll(({}, {"images_seen": 800}))
+    monkeypatch.setenv("MINTAGE_GIT", json.dumps(now))
+    former = Resume(".resume", {"params": {}, "code": code | {"mintage.engine": "2"}}).former()
+    assert former is not None
+    return explain_restart("training", "train", former)
 
 
 def interrupted(folder: Path, stage: str, states: str) -> str:
