@@ -1,5 +1,6 @@
 """The model card of a release: that of the selected model, with facts that only its publisher knows (`upload.card`)."""
 
+import html
 import json
 import re
 
@@ -10,6 +11,7 @@ from stages.common.params import Card, Upload
 CARD = "README.md"
 _HEADER = re.compile(r"\A---\n(.*?)^---\n", re.DOTALL | re.MULTILINE)
 _LICENSE = re.compile(r"(?m)^license(?:_name)?: .*\n")
+_ON_PAGE = re.compile(r"(<dt>license</dt><dd>)[^<]*", re.IGNORECASE)
 _OF_DATA = re.compile(r"(?m)Licen[cs]e of the ([^:.]+): .*\.$")
 
 
@@ -39,6 +41,12 @@ def completed(text: str, card: Card) -> str:
     if card.limits is not None:
         sections["Limits"] = _body(f"{sections.get('Limits', '').strip()}\n- {card.limits.strip()}")
     return head + "".join(f"## {title}\n{body}" for title, body in sections.items()).rstrip() + "\n"
+
+
+def completed_page(page: str, card: Card) -> str:
+    """A page on the data with the publisher's license in place of the source's, as in the card."""
+    said = card.data_license
+    return page if said is None else _ON_PAGE.sub(lambda found: f"{found[1]}{html.escape(said)}", page, count=1)
 
 
 def _body(said: str) -> str:

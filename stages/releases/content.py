@@ -20,7 +20,7 @@ from stages.common.errors import UserError
 from stages.common.files import md5_of, read_json
 from stages.common.marks import SOURCE
 from stages.common.params import Card, load_params
-from stages.releases.card import CARD, completed, require_said
+from stages.releases.card import CARD, completed, completed_page, require_said
 from stages.stores import MANIFEST, File
 
 ROOT = [Path("models/selected"), Path("models/onnx")]  # their files are at the release's root
@@ -40,7 +40,7 @@ def gather(root: Path = Path()) -> list[File]:
     files = [_of_root(path, root / top, upload.card) for top in ROOT for path in _files(root, top)]
     for folder in FOLDERS:
         files += [File.from_source(path.relative_to(root).as_posix(), path) for path in _files(root, folder)]
-    files += [File.from_source(path.as_posix(), _checked(root, root / path)) for path in REPORTS]
+    files += [_of_reports(path, _checked(root, root / path), upload.card) for path in REPORTS]
     files.append(File.from_source(f"provenance/{OF_REPORT.name}", _checked(root, root / OF_REPORT)))
     files.append(File.from_source(PARAMS.name, _params(_checked(root, root / PARAMS))))
     if (root / LOCK).exists():
@@ -56,6 +56,14 @@ def _of_root(path: Path, top: Path, card: Card) -> File:
     if name != CARD or card == Card():
         return File.from_source(name, path)
     return File.from_source(name, completed(path.read_text(encoding="utf-8", errors="replace"), card).encode())
+
+
+def _of_reports(path: Path, place: Path, card: Card) -> File:
+    """A report; its page gets the license that the publisher states."""
+    if path.suffix != ".html" or card.data_license is None:
+        return File.from_source(path.as_posix(), place)
+    page = place.read_bytes().decode(errors="surrogateescape")
+    return File.from_source(path.as_posix(), completed_page(page, card).encode(errors="surrogateescape"))
 
 
 def require_committed(files: list[File], known: bool) -> None:

@@ -12,6 +12,9 @@ from stages.releases.card import completed
 from stages.releases.content import gather
 from tests.refusals import refused
 from tests.stages.release_trees import make_tree
+from tests.stages.report_inputs import write_inputs
+from tests.stages.report_pages import Elements, page
+from tests.stages.summary_tables import CLASSES, judged, manifest_of, valid_stats
 
 TEXT = """---
 license: "other"
@@ -86,6 +89,26 @@ def test_the_release_has_what_is_said_and_the_selected_model_stays(tmp_path: Pat
     assert isinstance(file.source, bytes)
     assert b"## Consent\n\nNone is needed: drawings.\n" in file.source
     assert card.read_bytes() == before
+
+
+def test_the_pages_of_a_release_state_the_license_that_its_card_states(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    judged(tmp_path, (stats := valid_stats()), manifest_of(stats, CLASSES))
+    (tmp_path / "reports/index.html").write_text(page(write_inputs(tmp_path / "run")))
+    sources = licenses_of(tmp_path)
+    set_upload(tmp_path, card={"data_license": "Ours & theirs"})
+    assert sources == {"reports/index.html": "CC BY 4.0", "reports/validation.html": "CC0-1.0"}
+    assert licenses_of(tmp_path) == dict.fromkeys(sources, "Ours & theirs")
+
+
+def licenses_of(root: Path) -> dict[str, str]:
+    """What each page of a release says of the license of the data."""
+    pages = [file for file in gather(root) if file.path.endswith(".html")]
+    contents = {
+        file.path: file.source.decode() if isinstance(file.source, bytes) else file.source.read_text() for file in pages
+    }
+    words = {path: [one.strip() for one in Elements(content).words] for path, content in contents.items()}
+    return {path: said[[one.lower() for one in said].index("license") + 1] for path, said in words.items()}
 
 
 @pytest.mark.tried(
