@@ -16,7 +16,7 @@ from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.media.medium import Words
 from stages.reporting.facts import Evaluator
-from stages.reporting.measures import of_real, shown_metrics, with_error
+from stages.reporting.measures import baselines, of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
 from stages.reporting.words import size
 from stages.restore import first_of_other_params, first_unfinished
@@ -95,12 +95,16 @@ def words_of(root: Path) -> Words:
 
 
 def metric_rows(selection: Selection) -> list[Row]:
-    """Each figure beside its floor, the value of real images measured in the same way."""
+    """Each figure beside its floor, the value of real images measured in the same way, and above its baselines."""
     return [
         ("", "generated", "real (floor)"),
         *(
-            (metric.title, with_error(metric, name, selection), of_real(metric, selection))
+            row
             for name, metric in shown_metrics(selection).items()
+            for row in [
+                (metric.title, with_error(metric, name, selection), of_real(metric, selection)),
+                *(("", baseline, "") for baseline in baselines(name, selection)),
+            ]
         ),
     ]
 

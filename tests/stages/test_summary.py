@@ -110,6 +110,13 @@ def test_it_tells_what_was_measured_of_the_selected_checkpoint_alone(tmp_path: P
     assert "Precision rises." in text
 
 
+def test_below_a_figure_is_what_is_reached_without_the_model(tmp_path: Path) -> None:
+    text = summary(finished(tmp_path, selection={"baseline": {"frechet_distance": 77.7}}))
+    lines = [[cell.strip() for cell in line] for line in cells(text)]
+    at = lines.index(["sources themselves: 77.7"])
+    assert lines[at - 1][0] == "Frechet distance"
+
+
 @pytest.mark.tried("the first words after a run", "Poor: far away. It fell. Train longer.")
 def test_the_verdict_comes_first_and_what_a_short_run_left_out_is_said_once(
     tmp_path: Path, read: Callable[[str], None]
