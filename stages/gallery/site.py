@@ -31,7 +31,7 @@ from stages.gallery.entry import Entry
 from stages.gallery.explorer import Explorer
 from stages.gallery.reading import Contents, cut, read_release, refused
 from stages.releases.catalog import Summary, listed
-from stages.releases.channels import Channel, names, read_channel
+from stages.releases.channels import Channel, read_all
 from stages.releases.content import DIGITS
 from stages.releases.manifest import release_in
 from stages.stores import MANIFEST, Store
@@ -110,7 +110,9 @@ class _Site:
     def build(self) -> Built:
         if self.explorers.archive is not None:
             runtime.bring(self.folder, self.explorers.archive)
-        channels = list(self._channels())
+        known, problems = read_all(self.store)
+        self.built.left_out.extend(problems)
+        channels = [channel for channel in known if channel.history]
         self._write_channels([channel for channel in channels if not self._page_of(channel).exists()], {})
         entries = list(self._entries(channels))
         self._write_lists(entries, channels)
@@ -118,18 +120,6 @@ class _Site:
         self._remove_scripts(entries)
         self.built.releases, self.built.channels = len(entries), len(channels)
         return self.built
-
-    def _channels(self) -> Iterator[Channel]:
-        for name in names(self.store):
-            try:
-                channel = read_channel(self.store, name)
-            except UserError as error:
-                if isinstance(error, TemporaryError):
-                    raise
-                self.built.left_out.append(f"channel {name}: {error}")
-                continue
-            if channel.history:
-                yield channel
 
     def _entries(self, channels: Sequence[Channel]) -> Iterator[Entry]:
         """An entry for each release that can be shown, once its page is written; one release at a time is in memory."""
@@ -141,7 +131,7 @@ class _Site:
         }
         modules = [code_behind(f"stages.gallery.{name}") for name in ("pages", "reading")]
         code = _digest(*modules, [script.read_text() for script in sorted(Path(media.__file__).parent.glob("*.js"))])
-        summaries = listed(self.store, {channel.name: channel.release for channel in channels})
+        summaries = listed(self.store, channels)
         with progress_bar("gallery", len(summaries), unit="release") as bar:
             for summary in summaries:
                 try:

@@ -1,6 +1,6 @@
 """`python -m stages.releases COMMAND`: releases and channels in a store, for people and scripts.
 
-Exit codes: 0 done; 1 `verify` found damage, or (with --reproducible) that this clone cannot make it again, or
+Exit codes: 0 done; 1 `verify` or `list` found damage, or (with --reproducible) that this clone cannot make it again, or
 `recognize` does not know;
 2 bad input; 75 what may heal by itself: a network, a busy store, another writer who was faster.
 """
@@ -102,10 +102,13 @@ def run_publish(arguments: argparse.Namespace) -> int:
 
 def run_list(arguments: argparse.Namespace) -> int:
     store = _there(arguments)
-    releases = catalog.listed(store)
-    pointers = {name: channels.read_channel(store, name).release for name in channels.names(store)}
+    known, problems = channels.read_all(store)
+    releases, pointers = catalog.listed(store, known), {channel.name: channel.release for channel in known}
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
     if arguments.json:
-        return _as_json({"releases": [asdict(summary) for summary in releases], "channels": pointers})
+        _as_json({"releases": [asdict(summary) for summary in releases], "channels": pointers, "problems": problems})
+        return DAMAGED if problems else 0
     for summary in releases:
         when = datetime.fromtimestamp(summary.published, UTC).strftime("%Y-%m-%d %H:%M")
         what = f"{summary.files:>5} files {summary.size / 1e6:>9.1f} MB"
@@ -114,7 +117,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     for name, release in pointers.items():
         if release not in there:
             print(f"channel {name} points to {release}, which is gone: promote another", file=sys.stderr)
-    return 0
+    return DAMAGED if problems else 0
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -163,14 +166,14 @@ def run_recognize(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise UserError("picture-unreadable", f"{arguments.file} cannot be read: {error.strerror}") from None
     store = _there(arguments)
-    channels_of = {summary.release: summary.channels for summary in catalog.listed(store)}
+    channels_of = {summary.release: summary.channels for summary in catalog.listed(store, channels.read_all(store)[0])}
     found = recognize(content, [release_in(store, name) for name in channels_of], str(arguments.file))
     if arguments.json:
         _as_json({"releases": found.releases, "why": found.why, "mark": found.mark and found.mark.texts()})
     else:
         for name in found.releases:
-            channels = f" ({', '.join(channels_of[name])})" if channels_of[name] else ""
-            print(f"release {name}{channels}: {found.why}")
+            pointing = f" ({', '.join(channels_of[name])})" if channels_of[name] else ""
+            print(f"release {name}{pointing}: {found.why}")
         if not found.releases:
             print(f"unknown: {found.why}")
     return 0 if found.releases else UNKNOWN

@@ -2,11 +2,11 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stages.common.errors import UserError
-from stages.releases.channels import names, pointing_to, read_channel
+from stages.releases.channels import Channel, names, pointing_to, read_channel
 from stages.releases.content import DIGITS
 from stages.releases.manifest import Release, release_in
 from stages.stores import MANIFEST, Entry, Store
@@ -24,10 +24,9 @@ class Summary:
     channels: list[str]
 
 
-def listed(store: Store, pointed: Mapping[str, str | None] | None = None) -> list[Summary]:
-    """The visible releases, the newest first; `pointed` is where channels point, if they were read before."""
-    if pointed is None:
-        pointed = {name: read_channel(store, name).release for name in names(store)}
+def listed(store: Store, channels: Iterable[Channel]) -> list[Summary]:
+    """The visible releases, the newest first, with those of `channels` that point to them."""
+    pointed = {channel.name: channel.release for channel in channels}
     found = [
         Summary(
             release=name,

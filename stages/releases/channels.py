@@ -77,6 +77,19 @@ def read_channel(store: Store, name: str) -> Channel:
     return Channel(name, content, tuple(history))
 
 
+def read_all(store: Store) -> tuple[list[Channel], list[str]]:
+    """The channels of a store, and a sentence for each that is damaged, which hides no other."""
+    found, problems = [], []
+    for name in names(store):
+        try:
+            found.append(read_channel(store, name))
+        except TemporaryError:
+            raise
+        except UserError as error:
+            problems.append(f"channel {name}: {error}")
+    return found, problems
+
+
 def names(store: Store) -> list[str]:
     found = (re.fullmatch(rf"channels/({_NAME})\.json", key) for key in store.entries("channels/"))
     return sorted(match[1] for match in found if match)

@@ -43,6 +43,17 @@ def test_a_list_is_readable_and_names_each_channel_beside_its_release(shared: Sh
     assert {line.split()[0]: line.split()[-1] for line in lines} == {first: "production", second: "latest"}
 
 
+def test_a_damaged_channel_is_named_and_hides_no_other(shared: Shared) -> None:
+    release = shared.release(0)
+    shared.store.write("channels/production.json", b"{")
+    code, printed = shared.run("list")
+    assert code == 1
+    assert f"{shared.store.url}/channels/production.json is damaged" in printed
+    assert [line.split()[-1] for line in printed.splitlines() if line.startswith(release)] == ["latest"]
+    code, printed = shared.run("list", "--json")
+    assert (code, '"latest": ' in printed, "production.json is damaged" in printed) == (1, True, True)
+
+
 def test_show_tells_files_origin_and_a_channel_s_history(shared: Shared) -> None:
     first, second = shared.release(0), shared.release(1)
     code, printed = shared.run("show", "latest")
