@@ -242,9 +242,14 @@ def describe(trainer: Trainer, params: Train, resumed_at: int) -> dict[str, Any]
         "parameters": {
             name: sum(p.numel() for p in player.parameters())
             for name, player in game.named_children()
-            if name in ("generator", "discriminator")
+            if name == "generator" or (name == "discriminator" and _has_learned(trainer, name))
         },
     }
+
+
+def _has_learned(trainer: Trainer, side: str) -> bool:
+    """Whether a side has played: a variational autoencoder's discriminator does not."""
+    return any(f"{side}_loss" in row for row in trainer.history)
 
 
 if __name__ == "__main__":

@@ -86,19 +86,21 @@ def training_charts(curves: Sequence[Curve]) -> list[Chart]:
 
     Those of the discriminator are left out where none learned.
     """
-    played = any(row.discriminator_loss is not None for row in curves)
+    played = "discriminator" in players_of(curves)
     judged = [_judgment(curves), _accuracy(curves), _value(curves)] if played else []
     return [losses_chart(curves), *judged, _gradients(curves)]
 
 
 def losses_chart(curves: Sequence[Curve]) -> Chart:
-    players = _players(curves)
+    players = players_of(curves)
+    balance = (
+        ": look for a balance that holds, and for neither player running away" if "discriminator" in players else ""
+    )
     return _curves(
         "Losses",
         _of_each(curves, players, "loss"),
         players,
-        "What each player tries to lower. Losses do not say how good the images are: look for a balance that "
-        "holds, and for neither player running away.",
+        f"What each player tries to lower. Losses do not say how good the images are{balance}.",
         name="losses",
     )
 
@@ -132,7 +134,7 @@ def _accuracy(curves: Sequence[Curve]) -> Chart:
 
 
 def _gradients(curves: Sequence[Curve]) -> Chart:
-    players = _players(curves)
+    players = players_of(curves)
     return _curves(
         "Norm of each player's gradient",
         _of_each(curves, players, "gradient"),
@@ -177,10 +179,11 @@ def _curves(
     return Chart(title, caption + note, tuple(keys), svg)
 
 
-def _players(curves: Sequence[Curve]) -> tuple[str, ...]:
-    """The players with curves; an encoder counts as part of the generator, unless it learns alone."""
-    alone = all(row.generator_loss is None for row in curves) and any(row.encoder_loss is not None for row in curves)
-    return ("encoder",) if alone else ("discriminator", "generator")
+def players_of(curves: Sequence[Curve]) -> tuple[str, ...]:
+    """The players with a loss, at most two: against a discriminator an encoder counts as part of the generator."""
+    players = ("discriminator", "generator", "encoder")
+    learned = [player for player in players if any(getattr(row, f"{player}_loss") is not None for row in curves)]
+    return tuple(learned[:2]) or players[:2]
 
 
 def _of_each(curves: Sequence[Curve], players: Sequence[str], what: str) -> list[Series]:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from mintage.metrics import number
 from stages.reporting import measures, sheets
-from stages.reporting.curves import quality_charts, training_charts
+from stages.reporting.curves import players_of, quality_charts, training_charts
 from stages.reporting.facts import Made
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.selection import ClassMeasures, Selection
@@ -76,6 +76,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "train": inputs.made_by("train"),
         "sample": inputs.made_by("sample"),
         "stopped_early": stopped_early(inputs),
+        "players": players_of(inputs.curves),
         "training_charts": training_charts(inputs.curves),
         "samples": sheets.samples_sheet(inputs),
         "nearest": sheets.nearest_sheet(inputs),

@@ -232,6 +232,17 @@ def test_the_curves_of_an_encoder_that_learns_alone_are_its_own(inputs: Path) ->
     assert "Losses, generator" not in html
 
 
+def test_where_no_discriminator_learned_none_is_in_curves_or_words(inputs: Path) -> None:
+    rows = [{"images": n, "encoder_loss": 50.0 - n / 64, "generator_loss": 40.0 - n / 64} for n in (64, 128)]
+    assert "Two players" in text_of(inputs)
+    write_tsv(inputs / "metrics/train.tsv", rows)
+    html = page(inputs)
+    assert "Losses, generator" in html
+    assert "Losses, encoder" in html
+    assert "Losses, discriminator" not in html
+    assert "Two players" not in html
+
+
 def test_one_checkpoint_is_enough_for_a_page(inputs: Path) -> None:
     only = measures(SELECTED, True)
     write_tsv(inputs / "metrics/checkpoints.tsv", [only | {"selected": 1}])

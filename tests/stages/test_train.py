@@ -293,6 +293,16 @@ def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_o
     assert "going on from" in output
 
 
+@pytest.mark.parametrize(("family", "players"), [("vae", {"generator"}), ("gan", {"generator", "discriminator"})])
+def test_provenance_counts_the_weights_of_the_players_that_learned(
+    tmp_path: Path, family: str, players: set[str]
+) -> None:
+    folder = workspace(tmp_path, train__images=160, train__family=family)
+    code, output = train(folder)
+    assert code == 0, output
+    assert read_json(folder / "provenance/train.json")["parameters"].keys() == players
+
+
 def test_what_is_not_finite_is_never_saved_and_the_last_good_state_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
