@@ -43,8 +43,13 @@ class Figure:
     """What reaches the baseline, in words; None where there is no baseline."""
 
     def __str__(self) -> str:
-        beside = "" if self.baseline is None else f"; {self.baseline_of}: {self.baseline:.4g}"
-        return f"{self.value:.4g} (real images: {self.floor:.4g}{beside})"
+        beside = "" if self.baseline is None else f"; {self.baseline_of}: {_digits(self.baseline)}"
+        return f"{_digits(self.value)} (real images: {_digits(self.floor)}{beside})"
+
+
+def _digits(value: float) -> str:
+    """Four digits, of a whole number too: 0.9750 · 1.000 · 1234."""
+    return f"{value:#.4g}".rstrip(".")
 
 
 class Figures(dict[str, Figure]):
