@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError, model_validator
 
 from mintage.metrics import percent
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json
 from stages.common.stage import parser_of
 from stages.media import medium_of
@@ -58,7 +58,8 @@ def summary(root: Path) -> str:
         if not (root / path).exists():
             raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
     said = words_of(root).said
-    chosen = f"Selected at {selection.images:,} images, out of {selection.checkpoints} checkpoints: {selection.rule}"
+    among = counted(selection.checkpoints, "checkpoint")
+    chosen = f"Selected at {selection.images:,} images, out of {among}: {selection.rule}"
     measured = (
         f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
         f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator, root)}"

@@ -49,12 +49,12 @@ class Metric:
         return value < other if self.direction == "min" else value > other
 
     def text(self, value: float | None) -> str:
-        """A value as people read it: 0.401, 96.1%, 25; a dash for None."""
-        return percent(value) if self.format == "share" else number(value)
+        """A value as people read it: 0.401, 1.00, 96.1%, 25 modes; a dash for None."""
+        return percent(value) if self.format == "share" else number(value, counted=self.format == "count")
 
     def with_error(self, value: float | None, error: float | None) -> str:
         """The same with its standard error, if it has one: 0.0412 ± 0.0031."""
-        return self.text(value) + ("" if value is None or error is None else f" ± {number(error, 2)}")
+        return self.text(value) + ("" if value is None or error is None else f" ± {number(error, 2, counted=False)}")
 
     def of_real(self, row: dict[str, Any]) -> str:
         """A row's floor as people read it, with its interval if it has one: 0.0638 (0.0220 to 0.139)."""
@@ -62,18 +62,21 @@ class Metric:
         return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Digits that matter: 1,234 · 137 · 14.0 · 0.520 · 0.00031 · 2.1×10⁻⁶; whole numbers whole, nothing as a dash."""
+def number(value: float | None, digits: int = 3, *, counted: bool = True) -> str:
+    """Digits that matter: 1,234 · 137 · 14.3 · 0.520 · 0.00031 · 2.1×10⁻⁶; nothing as a dash.
+
+    Whole numbers are whole, unless they are not `counted` but measured: 14.0 · 1.00.
+    """
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
     if 0 < size < 1e-4:
         mantissa, _, power = f"{size:.1e}".partition("e")
         text = f"{mantissa}×10{str(int(power)).translate(_SUPERSCRIPT)}"
-    elif size >= 100 or float(size).is_integer():
+    elif size >= 100 or (counted and float(size).is_integer()):
         text = f"{size:,.0f}"
     else:
-        text = f"{size:#.{digits if size >= 1e-3 else 2}g}".rstrip(".")
+        text = f"{size:#.{2 if 0 < size < 1e-3 else digits}g}".rstrip(".")
     return f"−{text}" if value < 0 else text
 
 

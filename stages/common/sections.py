@@ -1,6 +1,7 @@
 """A part of params as a model, and its errors as sentences with the nearest right name."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -105,24 +106,30 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = [_sentence(dict(each), model, prefix, listed) for each in sorted(error.errors(), key=_is_missing)]
+        missing = [_key(each["loc"], prefix) for each in error.errors() if each["type"] == "missing"]
+        sentences = [_sentence(dict(each), model, prefix) for each in error.errors() if each["type"] != "missing"]
+        sentences += _of_missing(missing, listed)  # the last, since a misspelled key explains more
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None
 
 
-def _is_missing(error: Any) -> bool:
-    """Whether a key is missing; these errors come last, since a misspelled key explains more."""
-    return bool(error["type"] == "missing")
+def _key(where: Iterable[Any], prefix: str) -> str:
+    return ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
 
 
-def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str, listed: str) -> str:
+def _of_missing(keys: list[str], listed: str) -> list[str]:
+    """A sentence on all missing keys; none if there are none."""
+    if len(keys) > 1:
+        return [f"{len(keys)} keys are missing: {', '.join(keys)}: add them ({listed} every key)"]
+    return [f"{key} is missing: add it ({listed} every key)" for key in keys]
+
+
+def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
     where = list(error["loc"])
-    key = ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
+    key = _key(where, prefix)
     shown = _show_value(error["input"])
     if error["type"] == "extra_forbidden":
         name, known = str(where[-1]), names(_model_at(model, where[:-1]))
         return f"{key} = {shown} is {spelled_twice(name, known) or f'not a known key{nearest(name, known)}'}"
-    if error["type"] == "missing":
-        return f"{key} is missing: add it ({listed} every key)"
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]

@@ -170,7 +170,7 @@ def figures_of(selection: Selection, called: Words) -> list[Figure]:
             floor=of_real(metric, selection),
             number=value,
             floor_number=floor,
-            error=None if (error := selection.value(metric.error)) is None else number(error, 2),
+            error=None if (error := selection.value(metric.error)) is None else number(error, 2, counted=False),
             samples=selection.samples,
             higher=metric.direction == "max",
         )

@@ -81,7 +81,7 @@ def headline(selection: Selection) -> list[Figure]:
         Figure(
             titled(metric),
             metric.text(selection.value(name)),
-            None if (error := selection.value(metric.error)) is None else number(error, 2),
+            None if (error := selection.value(metric.error)) is None else number(error, 2, counted=False),
             of_real(metric, selection),
             looked_at(metric, selection, selection),
             f"{'higher' if metric.direction == 'max' else 'lower'} is better",

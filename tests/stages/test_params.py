@@ -147,6 +147,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.recipe", "paper", "train.recipe: 'paper' is no mapping of axes; .* named by train.variant"),
         ("train.recipe", "[]", "train.recipe = \\[...\\] is refused"),
         ("train.variant", "lecture", "train.variant = 'lecture' is none of 'cgan': it has short, modulated, paper"),
+        ("train.variant", "papr", "it has short, modulated, paper; did you mean 'paper'?"),
         (
             "train.seed",
             "0\n  batch_size: 32",
@@ -207,13 +208,21 @@ def test_a_number_is_read_however_it_is_written(tmp_path: Path, written_as: str,
         (TEXT + "upload:\n  url: file:elsewhere\n", 'found duplicate key "upload"'),
         (TEXT.replace("  title:", "  title: A\n  title:"), 'found duplicate key "title"'),
         (TEXT.replace("title: Mintage", "title: !!python/name:os.system"), "is not valid YAML"),
-        (TEXT.partition("upload:")[0], "upload is missing: add it"),
+        (TEXT.partition("upload:")[0], "keys are missing: upload, "),
         (TEXT.partition("upload:")[0] + "upload:\n", "upload = None is refused"),
         (TEXT.partition("upload:")[0] + "upload: []\n", r"upload = [...] is refused"),
     ],
 )
 def test_a_file_that_is_not_params_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     assert sentence in refusal(written(tmp_path, text))
+
+
+def test_several_missing_keys_are_one_list(tmp_path: Path) -> None:
+    lines = [line for line in TEXT.splitlines() if not line.startswith(("  seed:", "  log_every:", "  resume_every:"))]
+    said = refusal(written(tmp_path, "\n".join(lines)))
+    assert "train.seed" in said
+    assert "train.log_every, train.resume_every" in said
+    assert said.count("missing: ") == said.count(": add them (docs/params.md lists every key)") == 1
 
 
 def test_a_file_that_is_missing_no_text_or_a_folder_is_refused(tmp_path: Path) -> None:
@@ -279,4 +288,4 @@ def test_a_misspelled_key_is_told_before_the_one_that_it_leaves_missing(tmp_path
     with refused("params-invalid", "did you mean 'images'") as found:
         load_params(tmp_path / "params.yaml")
     sentence = str(found.value)
-    assert sentence.index("imagse") < sentence.index("is missing")
+    assert sentence.index("imagse") < sentence.index("missing")

@@ -21,6 +21,7 @@ from stages.reporting.page import judged, params_as_yaml, plain, without_secrets
 from stages.reporting.selection import Selection
 from stages.reporting.sheets import cells, spaced
 from stages.reporting.words import compact, duration, size, tick
+from stages.selection.metrics import METRICS
 from tests.stages.report_inputs import SELECTED, measures, write_inputs
 
 
@@ -33,6 +34,15 @@ from tests.stages.report_inputs import SELECTED, measures, write_inputs
 )  # fmt: skip
 def test_a_number_shows_three_digits_that_matter(value: float | None, words: str) -> None:
     assert number(value) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(1.0, "1.00"), (0, "0.00"), (25.0, "25.0"), (137.0, "137")])
+def test_a_measured_figure_that_happens_to_be_whole_has_the_digits_of_others(value: float, words: str) -> None:
+    assert METRICS["frechet_distance"].text(value) == words
+
+
+def test_what_is_counted_is_whole() -> None:
+    assert METRICS["modes_captured"].text(25.0) == "25"
 
 
 def test_ticks_counts_shares_sizes_and_times_are_short() -> None:

@@ -102,8 +102,8 @@ def test_a_checkpoint_of_which_the_metric_is_absent_is_never_chosen() -> None:
 
 def test_the_choice_is_told_with_its_floor_and_the_runner_up() -> None:
     rows = curve_of(3, 1, 2)
-    words = "At 100 images the Frechet distance is 1 (real images: 0.500), the lowest Frechet distance"
-    assert why(rows, choose(rows, rule()), rule()) == f"{words}; the next best is 2 at 200 images."
+    words = "At 100 images the Frechet distance is 1.00 (real images: 0.500), the lowest Frechet distance"
+    assert why(rows, choose(rows, rule()), rule()) == f"{words}; the next best is 2.00 at 200 images."
     assert why(rows[1:2], choose(rows[1:2], rule()), rule()) == f"{words}; it is the only checkpoint."
 
 

@@ -110,6 +110,11 @@ def test_it_tells_what_was_measured_of_the_selected_checkpoint_alone(tmp_path: P
     assert "Precision rises." in text
 
 
+@pytest.mark.parametrize(("checkpoints", "words"), [(1, "out of 1 checkpoint: "), (12, "out of 12 checkpoints: ")])
+def test_it_tells_out_of_how_many_checkpoints_one_was_selected(tmp_path: Path, checkpoints: int, words: str) -> None:
+    assert words in summary(finished(tmp_path, selection={"checkpoints": checkpoints})).replace("\n", " ")
+
+
 def test_below_a_figure_is_what_is_reached_without_the_model(tmp_path: Path) -> None:
     text = summary(finished(tmp_path, selection={"baseline": {"frechet_distance": 77.7}}))
     lines = [[cell.strip() for cell in line] for line in cells(text)]
