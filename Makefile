@@ -78,9 +78,9 @@ images images-cuda images-whole:
 	@docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' \
 	    $(foreach target,$(TARGETS),--filter reference=$(call IMAGE,$(target)))
 
-# Tests of one module stay together, for the fixtures that they share. Many wait for a process or a server: three keep two
-# cores busy.
-JOBS ?= 3
+# Tests of one module stay together, for the fixtures that they share. Many wait for a process or a server: four keep two
+# cores busy, three left a quarter of them idle.
+JOBS ?= 4
 SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 # Thousands of processes read the modules that are compiled once.
 test: export PYTHONDONTWRITEBYTECODE :=

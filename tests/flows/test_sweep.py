@@ -56,7 +56,7 @@ def test_one_trial_that_fails_stops_no_other_and_the_best_is_named(swept: Swept)
     assert verdict == "best by the rule 'lowest Frechet distance': s-3 (train.seed=3)"
     assert [row["best"] for row in rows] == ["", "", "*"]
     assert rows[0]["why"] == "train: seed 13 brings bad luck: take another"
-    assert rows[1]["Frechet distance (real)"] == "2 (0.500)"
+    assert rows[1]["Frechet distance (real)"] == "2.00 (0.500)"
     assert (state.is_failed(), state.message) == (True, f"1 of 3 trials failed (s-1); {verdict}")
     assert results_of(state)["exit_code"] == 1
 
