@@ -49,6 +49,16 @@ def test_the_museum_shows_the_examples_in_their_order_with_verdicts_and_says_whi
     assert requests(museum) == []
 
 
+def test_the_rooms_go_from_the_first_gan_to_music_sound_and_text() -> None:
+    rooms = load_all(ROOT / FOLDER)
+    assert "digits_gan" in [room.name for room in rooms[:2]]
+    late = [room.params["ingest"]["source"] in ("tunes", "tones", "sentences") for room in rooms]
+    assert late == sorted(late)
+    assert any(late)
+    order = [room.name for room in rooms]
+    assert all(order.index(room.after) < order.index(room.name) for room in rooms if room.after)
+
+
 def test_an_example_whose_text_changes_changes_its_own_page_alone(museum: Gallery) -> None:
     museum.build()
     before = museum.written()
