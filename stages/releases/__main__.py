@@ -69,7 +69,9 @@ def parser() -> argparse.ArgumentParser:
     command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True).add_argument(
         "folder", type=Path
     )
-    known = command("recognize", run_recognize, "Say which release made a picture: by its mark, else by its looks.")
+    known = command(
+        "recognize", run_recognize, "Say which release made a file: by its mark, else a picture by its looks."
+    )
     known.add_argument("file", type=Path, metavar="FILE")
     known.add_argument("--json", action="store_true", help="for scripts")
     for name, run, text in [

@@ -1,4 +1,4 @@
-"""Which release made a picture: by its mark, else by its looks among the samples in a store.
+"""Which release made a picture, a sound or a tune: by its mark; a picture else by its looks among a store's samples.
 
 A model makes far more images than its release has. By looks, only images in a release's samples can be recognized.
 """
@@ -30,6 +30,7 @@ FLATTEST = 2.0
 SMALLEST = 8
 """Pixels a side; smaller samples have too little in them."""
 WEIGHTS = "generator.safetensors"
+_UNNAMED = "its mark says that Mintage generated it, and names no model"
 _MAX_PIXELS = 50_000_000
 _SAME_ASPECT = 0.02
 _MODES = {"1": "L", "L": "L", "LA": "L", "I;16": "L"}
@@ -37,7 +38,7 @@ _MODES = {"1": "L", "L": "L", "LA": "L", "I;16": "L"}
 
 @dataclass(frozen=True)
 class Found:
-    """What is known about a picture's origin."""
+    """What is known about a file's origin."""
 
     releases: list[str]
     """Names of the releases that may have made it; several if they have the same samples or the same model."""
@@ -47,18 +48,20 @@ class Found:
 
 
 def recognize(content: bytes, releases: list[Release], name: str = "this") -> Found:
-    """Which of the releases made a picture; none if that is unknown.
+    """Which of the releases made a file; none if that is unknown.
 
-    Raises UserError, with `name` as its name, if it is no picture.
+    Raises UserError, with `name` as its name, if it is neither picture nor WAV nor MIDI.
     """
     mark = mark_in(content)
     if mark is not None and mark.model is not None:
         makers = [release.name for release in releases if _is_of(release, mark.model)]
         known = "its mark names the model" if makers else "its mark names a model of no release here"
         return Found(makers, known, mark)
+    if _is_heard(content):
+        return Found([], _UNNAMED if mark else "it has no mark, and only pictures are known by their looks", mark)
     found = Samples((release.name, samples_of(release)) for release in releases).search(levels_of(content, name))
     if mark is not None and not found.releases:
-        return Found([], "its mark says that Mintage generated it, and names no model", mark)
+        return Found([], _UNNAMED, mark)
     return Found(found.releases, found.why, mark)
 
 
@@ -145,6 +148,11 @@ class _Group:
         corners = ((down * (1 + y), right * (1 + x)) for y, x in places)
         moved = np.stack([wide[:, top : top + height, left : left + width] for top, left in corners])
         return gray_cells(moved, rows, columns)[:, 1:-1, 1:-1].astype(np.float32)
+
+
+def _is_heard(content: bytes) -> bool:
+    """Whether it is a WAV or a MIDI file."""
+    return content.startswith(b"MThd") or (content.startswith(b"RIFF") and content[8:12] == b"WAVE")
 
 
 def _is_of(release: Release, model: str) -> bool:

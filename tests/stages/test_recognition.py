@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from mintage.midi import encode_midi
+from mintage.waves import encode_wav
 from stages.common.levels import Levels
 from stages.common.marks import Mark, with_mark
 from stages.common.pictures import encode_png
@@ -104,6 +106,22 @@ def test_a_mark_names_the_release_whose_weights_it_has_and_looks_the_one_that_ho
     shared.damage(one, "samples/part-00000.parquet")
     code, text = asked(shared, encode_png(DIGITS[40]))
     assert (code, text.split()[1]) == (0, other), "a damaged release hides no other"
+
+
+@pytest.mark.parametrize("content", [encode_wav(np.zeros((1, 8)), 8000), encode_midi(np.eye(16, dtype=np.bool_))])
+def test_a_sound_or_a_tune_is_known_by_its_mark_alone(shared: Shared, content: bytes) -> None:
+    release = release_of(shared, DIGITS[:30], 0, "one")
+    manifest = json.loads(shared.store.read(f"releases/{release}/manifest.json") or b"")
+    weights = next(file["sha256"] for file in manifest["files"] if file["path"] == "generator.safetensors")
+    assert asked(shared, with_mark(content, Mark(weights[:20]))) == (
+        0,
+        f"release {release} (one): its mark names the model\n",
+    )
+    assert asked(shared, with_mark(content, Mark())) == (
+        1,
+        "unknown: its mark says that Mintage generated it, and names no model\n",
+    )
+    assert asked(shared, content) == (1, "unknown: it has no mark, and only pictures are known by their looks\n")
 
 
 def test_releases_with_the_same_samples_are_both_named(shared: Shared) -> None:

@@ -81,6 +81,7 @@ def test_a_trained_discriminator_is_asked_and_the_answer_is_kept(run: Path) -> N
     found = read_json(run / "metrics/selection.json")["pairs_told_apart"]
     assert found["pairs"] == 150
     assert 0.5 < found["share"] <= 1
+    assert found["sentence"] in (run / "models/selected/README.md").read_text()
     (known,) = (run / ".measure").rglob("pairs-*")
     before = known.stat().st_ino
     assert select(select_params(run), run)["pairs_told_apart"] == found
