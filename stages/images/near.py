@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.common.levels import Images
+from stages.common.stage import progress_bar
 from stages.images.perceptual import gray_cells
 
 CELLS = 16
@@ -24,6 +25,8 @@ HASH_BITS = 64
 MOST_COMPARED = 300_000_000
 MOST_CANDIDATES = 8_000_000
 _AT_ONCE = 50_000
+_LONG = 20_000
+"""From so many images on the search takes seconds, and says how far it is."""
 _COARSE = 2  # neighbor cells a side, averaged for a first comparison
 
 
@@ -44,7 +47,8 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
     hashes, too. So the gray pictures of each candidate pair must have a correlation of at least `likeness`, at most 1;
     it does not depend on brightness or contrast. `pictures` gives `[M,R,C]`, R and C even, for indices `[M]`.
     """
-    found = candidates(hashes, distance)
+    with progress_bar("near-duplicates", distance + 1, unit="pass", shown=len(hashes) >= _LONG) as bar:
+        found = candidates(hashes, distance, progress=bar.update)
     if not len(found.pairs):
         return found
     involved, places = np.unique(found.pairs, return_inverse=True)
@@ -56,11 +60,14 @@ def near_pairs(hashes: Hashes, distance: int, likeness: float, pictures: Callabl
     return Near(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], found.complete)
 
 
-def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Near:
+def candidates(
+    hashes: Hashes, distance: int, most: int = MOST_CANDIDATES, progress: Callable[[], object] = lambda: None
+) -> Near:
     """The pairs whose hashes differ in at most `distance` bits, at most `most` pairs.
 
     Two such hashes agree in at least one of `distance + 1` bands of bits (the pigeonhole principle), so only pairs that
-    share a band are compared: among a million photographs some ten with each, not a million.
+    share a band are compared: among a million photographs some ten with each, not a million. `progress` is called after
+    each band.
     """
     bands = _bands(distance + 1)
     found, compared, room = [np.empty((0, 2), np.int64)], 0, most
@@ -74,6 +81,7 @@ def candidates(hashes: Hashes, distance: int, most: int = MOST_CANDIDATES) -> Ne
             room, compared = room - len(found[-1]), compared + len(left)
             if room < 0 or compared > MOST_COMPARED:
                 return Near(np.sort(np.concatenate(found)[:most], axis=1), complete=False)
+        progress()
     return Near(np.sort(np.concatenate(found), axis=1), complete=True)
 
 

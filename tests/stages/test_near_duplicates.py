@@ -87,3 +87,12 @@ def test_a_hundred_thousand_hashes_are_not_compared_all_with_all() -> None:
     hashes[-2] = hashes[1] ^ np.uint64(0b1111)
     found = candidates(hashes, DISTANCE)
     assert (found.pairs.tolist(), found.complete) == ([[0, 99_999]], True)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(100, False), (20_000, True)])
+def test_a_search_that_takes_seconds_says_how_far_it_is(
+    count: int, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hashes = np.random.default_rng(0).integers(0, 2**64, count, dtype=np.uint64)
+    near_pairs(hashes, DISTANCE, LIKENESS, lambda asked: np.zeros((len(asked), 2, 2), np.uint8))
+    assert ("near-duplicates: 100%" in capsys.readouterr().err) == shown
