@@ -164,3 +164,8 @@ def test_the_readme_has_a_line_for_each_family() -> None:
     table = re.findall(r"(?m)^\| `(\w+)`", README)
     assert len(table) == len(set(table))
     assert set(table) == FAMILIES.keys()
+
+
+def test_each_example_has_a_line_with_what_came_out() -> None:
+    table = re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "docs/gallery.md").read_text(encoding="utf-8"))
+    assert {path.stem for path in (ROOT / "examples").glob("*.yaml")} - set(table) == set()
