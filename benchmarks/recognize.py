@@ -38,12 +38,22 @@ def moved(levels: Levels) -> Levels:
     return np.pad(levels, [(0, 0), (1, 0), (1, 0)], mode="edge")[:, :-1, :-1]
 
 
+def enlarged(levels: Levels, by: Image.Resampling) -> bytes:
+    """A picture with sides four times as long, smoothed as programs for pictures do."""
+    planes = Image.fromarray(np.moveaxis(levels, 0, -1).squeeze())
+    content = io.BytesIO()
+    planes.resize((4 * planes.width, 4 * planes.height), by).save(content, "PNG")
+    return content.getvalue()
+
+
 CHANGES: dict[str, Callable[[Levels], bytes]] = {
     "its mark stripped": encode_png,
     "JPEG, quality 75": as_jpeg,
     "moved by a pixel": lambda levels: encode_png(moved(levels)),
     "moved, and JPEG": lambda levels: as_jpeg(moved(levels)),
-    "enlarged 4 times": lambda levels: encode_png(levels.repeat(4, axis=1).repeat(4, axis=2)),
+    "enlarged 4 times, pixel by pixel": lambda levels: encode_png(levels.repeat(4, axis=1).repeat(4, axis=2)),
+    "enlarged 4 times, bicubic": lambda levels: enlarged(levels, Image.Resampling.BICUBIC),
+    "enlarged 4 times, bilinear": lambda levels: enlarged(levels, Image.Resampling.BILINEAR),
     "mirrored (not claimed)": lambda levels: encode_png(levels[:, :, ::-1]),
 }
 
