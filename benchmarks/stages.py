@@ -74,7 +74,7 @@ def table(other: list[Run], here: list[Run]) -> str:
 def _row(title: str, other: list[Run], here: list[Run], names: list[str]) -> str:
     """A stage that one of them lacks takes it no time."""
     old, new = (median(sum(run[name].cpu for name in names if name in run) for run in runs) for runs in (other, here))
-    return f"| {title} | {old:.1f} | {new:.1f} | {f'{old / new:.2f} times as fast' if old else ''} |"
+    return f"| {title} | {old:.1f} | {new:.1f} | {f'{old / new:.2f} times as fast' if old and new else ''} |"
 
 
 def main() -> None:
