@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from mintage.metrics import number, percent
+from stages.common.changes import differ
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
@@ -68,7 +69,7 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
             columns.append(column)
         else:
             left_out += 1
-    notes = [f"  {left_out} more params differ: dvc exp show --only-changed"] if left_out else []
+    notes = [f"  {differ(left_out)}: dvc exp show --only-changed"] if left_out else []
     return "\n".join([aligned(list(zip(*columns, strict=True))), *notes])
 
 

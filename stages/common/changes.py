@@ -10,6 +10,8 @@ _NAMED = 3
 """Most differing params, or modules, that are named; a new family changes dozens."""
 _DIGITS = 10
 """Of a commit, as git itself shows it."""
+_PUT_AWAY = "`git stash -- mintage stages`"
+"""Of the code alone: what changed in params.yaml stays."""
 _OTHERS = {
     "data": "the data are others",
     "code": "the code is another",
@@ -27,7 +29,7 @@ def explain_restart(what: str, section: str, former: Former, effects: Mapping[st
     more = len(former.params) - len(named)
     found = [
         *named,
-        *([f"{more} more params differ"] if more else []),
+        *([differ(more)] if more else []),
         *(_other(part, former) for part in former.others),
     ]
     why = _listed(found) + _changing([effect for key, effect in (effects or {}).items() if key in former.params])
@@ -51,9 +53,16 @@ def _how(former: Former) -> str:
     if not former.git.get("clean"):
         return f" (its code was commit {before[:_DIGITS]}, with changes that were not committed)"
     now = git_state()
-    if before == now.get("commit"):
-        return "" if now.get("clean") else " (`git stash` takes away what has changed since)"
-    return f" (`git checkout {before[:_DIGITS]}` has its code)"
+    if not now.get("commit"):
+        return f" (its code was commit {before[:_DIGITS]})"
+    steps = [] if now.get("clean") else [_PUT_AWAY]
+    steps += [] if before == now.get("commit") else [f"`git checkout {before[:_DIGITS]}`"]
+    return f" ({', then '.join(steps)})" if steps else ""
+
+
+def differ(number: int) -> str:
+    """1 more param differs, 2 more params differ."""
+    return f"{counted(number, 'more param')} {'differs' if number == 1 else 'differ'}"
 
 
 def _listed(parts: list[str]) -> str:

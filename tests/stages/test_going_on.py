@@ -114,7 +114,7 @@ OLD, NEW = {"commit": "a" * 40, "clean": True}, {"commit": "b" * 40, "clean": Tr
 @pytest.mark.tried(
     "a training that was stopped, and then another commit",
     "training starts anew: the code is another (mintage.engine); 800 images of the run before are kept in .resume/...: "
-    "change that back to go on from there (`git checkout aaaaaaaaaa` has its code)",
+    "change that back to go on from there (`git checkout aaaaaaaaaa`)",
 )
 def test_where_the_code_is_another_it_says_which_and_how_the_one_before_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
@@ -126,12 +126,21 @@ def test_where_the_code_is_another_it_says_which_and_how_the_one_before_comes_ba
 @pytest.mark.parametrize(
     ("before", "now", "how"),
     [
-        (OLD, OLD | {"clean": False}, " (`git stash` takes away what has changed since)"),
+        (OLD, OLD | {"clean": False}, " (`git stash -- mintage stages`)"),
+        (OLD, NEW | {"clean": False}, " (`git stash -- mintage stages`, then `git checkout aaaaaaaaaa`)"),
+        (OLD, {"commit": None, "clean": None}, " (its code was commit aaaaaaaaaa)"),
         (OLD | {"clean": False}, NEW, " (its code was commit aaaaaaaaaa, with changes that were not committed)"),
         (OLD, OLD, ""),
         ({"commit": None, "clean": None}, NEW, ""),
     ],
-    ids=["changed since", "not committed then", "the same commit", "no git then"],
+    ids=[
+        "changed since",
+        "changed since a later commit",
+        "no git now",
+        "not committed then",
+        "the same commit",
+        "no git then",
+    ],
 )
 def test_no_commit_is_promised_that_does_not_have_the_code(
     before: dict[str, Any], now: dict[str, Any], how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
