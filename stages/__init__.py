@@ -1,18 +1,27 @@
 """The pipeline's stages, one module each, in the order of `dvc.yaml`."""
 
 import gc
+import os
+import signal
 import sys
-from types import TracebackType
 
 
-def _in_a_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """One line for a Ctrl-C while a program still imports what it needs, which takes seconds."""
-    if issubclass(kind, KeyboardInterrupt):
-        print("\nstopped: nothing had begun", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
+def begin() -> None:
+    """To be called once a program has imported what it needs: from here on Ctrl-C and garbage are as anywhere."""
+    gc.freeze()  # what is imported stays
+    gc.enable()
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-if sys.argv[:1] == ["-m"]:  # as long as `python -m` looks for the module
-    sys.excepthook = _in_a_line
+def _stop(*_: object) -> None:
+    """A line, and the end by Ctrl-C. A KeyboardInterrupt may be lost in an import: torch, importing numpy, goes on."""
+    print("\nstopped: nothing had begun", file=sys.stderr, flush=True)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+if sys.argv[:1] == ["-m"]:  # as long as `python -m` looks for the module, whose imports take seconds
     gc.disable()  # of what is imported nothing is garbage, and the search for it took a seventh of a start
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)

@@ -1,13 +1,13 @@
 """Errors that a user can fix, and the only place where they become a sentence and an exit code."""
 
 import errno
-import gc
 import json
 import os
 import select
 import sys
 from collections.abc import Callable
 
+from stages import begin
 from stages.common.surroundings import settle
 
 BAD_INPUT = 2
@@ -56,9 +56,8 @@ def run_stage(main: Callable[[], None]) -> None:
     A TemporaryError has exit code 75. Ctrl-C is one sentence too, the message of the KeyboardInterrupt.
     """
     settle()
-    gc.freeze()  # what is imported stays
-    gc.enable()
     try:
+        begin()
         main()
         if sys.stdout is not None:  # it is None if it was closed
             sys.stdout.flush()

@@ -1,10 +1,33 @@
-"""The bar of a stage, in a log where nothing is written over."""
+"""A stage as a program: Ctrl-C at its start; its bar, in a log where nothing is written over."""
 
+import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from stages.common.stage import progress_bar
+from tests.stages.tiny_data import ROOT
+
+LOSES_IT = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    pass
+print("went on")
+"""
+
+
+def test_ctrl_c_ends_a_stage_in_a_line_also_in_an_import_that_would_lose_it(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text(LOSES_IT)
+    command, environment = [sys.executable, "-m", "stages.train"], {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "")
+    assert done.stderr == "\nstopped: nothing had begun\n"
 
 
 @pytest.mark.parametrize(("done", "lines"), [(0, 1), (30, 2)])
