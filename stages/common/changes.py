@@ -23,7 +23,7 @@ _OTHERS = {
 def explain_restart(what: str, section: str, former: Former, effects: Mapping[str, str] | None = None) -> str:
     """A sentence for the user; `section` has the params, `effects` are unexpected effects of some, by name."""
     named = [
-        f"{section}.{key} was {quoted(old)} and is {quoted(new)}"
+        f"{section}.{key} was {_worded(old)} and is {_worded(new)}"
         for key, (old, new) in list(former.params.items())[:_NAMED]
     ]
     more = len(former.params) - len(named)
@@ -35,6 +35,10 @@ def explain_restart(what: str, section: str, former: Former, effects: Mapping[st
     why = _listed(found) + _changing([effect for key, effect in (effects or {}).items() if key in former.params])
     kept = f"{former.images:,} images of the run before are kept in {former.folder}"
     return f"{what} starts anew: {why}; {kept}: change that back to go on from there{_how(former)}"
+
+
+def _worded(value: object) -> str:
+    return "not set" if value is None else quoted(value)
 
 
 def _other(part: str, former: Former) -> str:

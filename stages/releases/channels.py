@@ -68,13 +68,18 @@ def read_channel(store: Store, name: str) -> Channel:
         pointer = json.loads(content)
         now = {"release": pointer["release"], "id": pointer["id"]}
         history = pointer.get("history") or [{**now, "action": "publish", "at": None, "by": None}]
-        if history[-1]["release"] != now["release"] or not all({"release", "id", "action"} <= set(s) for s in history):
+        if history[-1]["release"] != now["release"] or not all(_is_step(step) for step in history):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             "channel-damaged", f"{store.url}/{key_of(name)} is damaged: put back an earlier copy of it, or remove it"
         ) from None
     return Channel(name, content, tuple(history))
+
+
+def _is_step(step: dict[str, Any]) -> bool:
+    """Whether an entry of a history names a release, by 20 digits of its id, and what was done."""
+    return "action" in step and re.fullmatch(rf"[0-9a-f]{{{DIGITS}}}", step["release"]) is not None and bool(step["id"])
 
 
 def read_all(store: Store) -> tuple[list[Channel], list[str]]:

@@ -72,7 +72,9 @@ def levels_of(content: bytes, name: str = "this") -> Levels:
             image.load()
             levels = np.asarray(image.convert(_MODES.get(image.mode, "RGB")))
     except UnidentifiedImageError:
-        raise UserError("picture-unreadable", f"{name} is no picture of a known format: name another file") from None
+        raise UserError(
+            "picture-unreadable", f"{name} is no picture, WAV or MIDI file, which are all that is recognized"
+        ) from None
     except Exception as error:  # Pillow raises nearly anything
         raise UserError(
             "picture-unreadable", f"{name} cannot be read as a picture ({quoted(str(error))}): name another file"

@@ -11,6 +11,7 @@ from mintage.data import HIDDEN_LABEL, RealImages
 from mintage.errors import DivergedError
 from mintage.evaluator import device_of
 from mintage.learning import Schedule
+from mintage.metrics.accuracy import share_error
 from mintage.metrics.classification import classification_accuracy_score
 from mintage.players import Generator
 from mintage.sampling import CHUNK, asked_labels
@@ -42,13 +43,26 @@ def classification_scores(generator: Generator, real: Reference, known: Cache, p
     if params.classifier_images == 0:
         raise ValueError("select.classifier_images is 0")
     window, device = params.window, device_of(real.judge.evaluator)
-    made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params)
     genuine = score(lambda: labeled_part(real, labels, window), real, real.known, params)
+    if genuine <= _best_guess(real):
+        share = f"{100 * genuine:.1f}% of the held-out ones"
+        raise ValueError(
+            f"even a classifier of real images is right on {share}, as by guessing: raise select.classifier_images"
+        )
+    made = score(lambda: generated_images(generator, real, labels, window, device), real, known, params)
     sentence = (
         f"A classifier trained on {len(labels):,} generated images is right on {100 * made:.1f}% of the held-out ones"
     )
     sentence += f"; one trained on as many real images is right on {100 * genuine:.1f}%."
     return {"generated": made, "real": genuine, "images": len(labels), "seed": real.seed, "sentence": sentence}
+
+
+def _best_guess(real: Reference) -> float:
+    """The accuracy up to which a classifier may only guess: the share of the largest class, and two standard errors."""
+    assert real.holdout_labels is not None
+    images = len(real.holdout_labels)
+    guess = float(torch.bincount(real.holdout_labels).max()) / images
+    return guess + 2 * share_error(guess, images)
 
 
 def schedule_of(real: Reference, params: Select) -> Schedule:

@@ -81,8 +81,8 @@ def test_provenance_adds_up_seconds_energy_and_rate_over_all_pieces(
 
 @pytest.mark.tried(
     "a training that was stopped, and then another train.seed and learning rate",
-    "training starts anew: train.seed was 0 and is 7 and train.recipe.generator.learning_rate was None and is 0.0001; "
-    "800 images of the run before are kept in .resume/...: change that back to go on from there",
+    "training starts anew: train.seed was 0 and is 7 and train.recipe.generator.learning_rate was not set and is "
+    "0.0001; 800 images of the run before are kept in .resume/...: change that back to go on from there",
 )
 def test_what_changes_the_weights_starts_anew_and_says_what_it_was_and_where_it_is_kept(
     finished: Path, tmp_path: Path, read: Callable[[str], None]

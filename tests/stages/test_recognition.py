@@ -139,7 +139,7 @@ def test_a_store_whose_samples_are_damaged_knows_nothing(shared: Shared) -> None
 
 @pytest.mark.tried(
     "`python -m stages.releases recognize notes.txt`",
-    "error: asked is no picture of a known format: name another file",
+    "error: asked is no picture, WAV or MIDI file, which are all that is recognized",
 )
 @pytest.mark.tried("`python -m stages.releases recognize gone.png`", "error: gone.png cannot be read: No such file")
 def test_what_is_no_picture_is_one_sentence(shared: Shared, read: Callable[[str], None]) -> None:

@@ -43,9 +43,10 @@ def test_a_list_is_readable_and_names_each_channel_beside_its_release(shared: Sh
     assert {line.split()[0]: line.split()[-1] for line in lines} == {first: "production", second: "latest"}
 
 
-def test_a_damaged_channel_is_named_and_hides_no_other(shared: Shared) -> None:
+@pytest.mark.parametrize("content", [b"{", b'{"release": 5, "id": 5}', b'{"release": "../..", "id": "../.."}'])
+def test_a_damaged_channel_is_named_and_hides_no_other(shared: Shared, content: bytes) -> None:
     release = shared.release(0)
-    shared.store.write("channels/production.json", b"{")
+    shared.store.write("channels/production.json", content)
     code, printed = shared.run("list")
     assert code == 1
     assert f"{shared.store.url}/channels/production.json is damaged" in printed

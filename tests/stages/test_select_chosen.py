@@ -183,6 +183,19 @@ def test_an_auxiliary_discriminator_was_told_all_labels_as_the_real_classifier_o
     assert "too short a training" in short["absent"]["classification_accuracy_score"]
 
 
+def test_what_a_classifier_of_real_images_only_guesses_says_nothing_of_the_generator(
+    digits_run: Path, copied: Callable[[Path], Path]
+) -> None:
+    folder = copied(digits_run)
+    split = Split(folder / "data/normalized/train")
+    others = ((labels_in(split) + 1) % CLASSES).tolist()
+    table = tensor_table(split.images(), others, split.keys, split.classes)
+    pq.write_table(table, shard_path(folder / "data/normalized/train", 0), row_group_size=25)
+    selection = select(select_params(folder, truncation=[]), folder)
+    assert selection["classification_accuracy_score"] is None
+    assert "as by guessing" in selection["absent"]["classification_accuracy_score"]
+
+
 def as_long_as(training: int, folder: Path, **changes: Any) -> dict[str, Any]:
     """A selection whose classifiers follow a training of so many images."""
     made = read_json(folder / "provenance/train.json")
