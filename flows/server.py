@@ -154,7 +154,10 @@ def stopped_at_the_end(process: "subprocess.Popen[bytes]") -> Iterator["subproce
 
 
 def _wait_for_answer(process: "subprocess.Popen[bytes]", url: str, log: Path, mend: str) -> None:
-    if not _while_busy(lambda: answers(url) or process.poll() is not None, lambda: _work_done(process.pid)):
+    def done() -> bool:  # a try to connect is cheap, a client that is made to ask is not
+        return process.poll() is not None or (_listens(url) and answers(url))
+
+    if not _while_busy(done, lambda: _work_done(process.pid)):
         raise TemporaryError(
             "server-too-slow",
             f"Prefect's server made no progress for {PATIENCE:g} seconds: run again when the machine is less busy, "

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -72,10 +73,11 @@ def test_a_server_is_waited_for_as_long_as_it_works(monkeypatch: pytest.MonkeyPa
     work, tries = iter(range(100)), iter([False] * 5 + [True])
     monkeypatch.setattr(server_module, "_work_done", lambda _: next(work))
     monkeypatch.setattr(server_module, "answers", lambda _: next(tries))
-    with started(
-        [sys.executable, "-c", "import time; time.sleep(600)"], {**os.environ}, "http://there/api", MEND
-    ) as url:
-        assert url == "http://there/api"
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with socket.create_server(("127.0.0.1", 0)) as listens:
+        there = f"http://127.0.0.1:{listens.getsockname()[1]}/api"
+        with started(command, {**os.environ}, there, MEND) as url:
+            assert url == there
     assert next(work) > 5
 
 
