@@ -194,7 +194,8 @@ class Covering:
 @cache
 def covering(strength: int) -> Covering:
     """The same each time."""
-    found, covered = Covering(strength), set()
+    found = Covering(strength)
+    covered: set[Values] = set()
     fewer = covering(strength - 1).refused if strength > 2 else {}
     chance = random.Random(strength)
     for values in all_values(strength):
@@ -207,9 +208,20 @@ def covering(strength: int) -> Covering:
         if why:
             found.refused[values] = why[0]
         else:
-            found.rows.append(row)
-            covered |= set(values_in(row, strength))
+            found.rows.append(richer(row, values, strength, covered, chance))
+            covered |= set(values_in(found.rows[-1], strength))
     return found
+
+
+def richer(row: Row, fixed: Values, strength: int, covered: set[Values], chance: random.Random) -> Row:
+    """The row with another value of an axis, axis by axis, where it then holds more that no row holds yet."""
+    for axis in chance.sample(free := [axis for axis in AXES if axis not in dict(fixed)], len(free)):
+        others = {other: value for other, value in row.items() if other != axis}
+        parts = [frozenset(part) for part in combinations(others.items(), strength - 1)]
+        gains = {value: sum(part | {(axis, value)} not in covered for part in parts) for value in AXES[axis]}
+        better = sorted((value for value in AXES[axis] if gains[value] > gains[row[axis]]), key=lambda v: -gains[v])
+        row |= next(({axis: value} for value in better if not refusing(row | {axis: value})), {})
+    return row
 
 
 def all_values(strength: int) -> Iterator[Values]:

@@ -137,10 +137,10 @@ def by_attributes(model: mintage.Model, asked: dict[str, Any]) -> Tensor:
 def test_a_model_learns_attributes_of_real_digits_in_seconds() -> None:
     data = digits()
     recipe = {"width": 8, "ema_half_life": 500.0}
-    run = mintage.train(data, "sngan_attributes", images=12_000, recipe=recipe, progress=False)
+    run = mintage.train(data, "sngan_attributes", images=8_000, recipe=recipe, progress=False)
     model = run.model
     assert model.attributes == ("even", "ink", "loops=none", "loops=one", "loops=two")
-    table = mintage.measure(model, data, evaluator_images=20_000)
+    table = mintage.measure(model, data, evaluator_images=10_000)
     of_chance = by_chance(data.attributes, data.attribute_names).mean().item()  # type: ignore[arg-type]
     assert table["attribute_accuracy"].floor > 0.85
     assert table["attribute_accuracy"].value > of_chance + 0.15

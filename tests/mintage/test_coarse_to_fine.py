@@ -60,12 +60,12 @@ def test_what_a_source_shows_is_drawn_where_its_map_says() -> None:
     (images, sources), (truths, held_out) = moved(400, 0), moved(60, 1)
     recipe = {
         "width": 4,
-        "pretrain_images": 4_000.0,
+        "pretrain_images": 2_500.0,
         "ema_half_life": 200.0,
         "generator": {"learning_rate": 5e-3},
     }
     data = mintage.Dataset(image=images, source=sources)
-    model = mintage.train(data, "pg2", images=6_000, recipe=recipe, progress=False).model
+    model = mintage.train(data, "pg2", images=3_500, recipe=recipe, progress=False).model
     made, copied = (absolute_error(shown, truths).mean() for shown in (model.translate(held_out), held_out[:, :3]))
     swapped = torch.cat([held_out[:, :3], held_out[:, 3:].roll(1, 0)], 1)
     assert made < 0.4 * copied

@@ -100,7 +100,7 @@ def test_what_nobody_could_know_of_a_source_is_learned_and_nothing_else_is_lost(
     recipe = TINY | {"pretrain_images": 1e9, "generator": {"learning_rate": 2e-3, "dropout": 0.0}}
     errors = [
         absolute_error(
-            mintage.train(pairs, "pix2pix", 4_000, recipe | {"residual": residual}, progress=False)
+            mintage.train(pairs, "pix2pix", 3_000, recipe | {"residual": residual}, progress=False)
             .model.translate(held_out[:, :1]),
             held_out,
         ).mean()

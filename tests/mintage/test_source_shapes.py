@@ -71,7 +71,7 @@ def test_enlarging_begins_as_bicubic_and_beats_it_after_some_training() -> None:
     pairs = mintage.Dataset(image=images, source=small(images))
     recipe = TINY | {"width": 8, "generator": {"learning_rate": 2e-3}}
     first, trained = (
-        mintage.train(pairs, "srgan", images=count, recipe=recipe, progress=False).model for count in (16, 3_000)
+        mintage.train(pairs, "srgan", images=count, recipe=recipe, progress=False).model for count in (16, 2_500)
     )
     bicubic = untouched(small(held_out), (3, 16, 16))
     errors = [absolute_error(one, held_out).mean().item() for one in (

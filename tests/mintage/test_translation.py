@@ -92,7 +92,7 @@ def test_it_learns_to_translate_pictures_it_has_not_seen() -> None:
         "ema_half_life": 100.0,
         "generator": {"learning_rate": 5e-3, "dropout": 0.0},
     }
-    model = mintage.train(pairs, "pix2pix", images=4_000, recipe=recipe, progress=False).model
+    model = mintage.train(pairs, "pix2pix", images=2_000, recipe=recipe, progress=False).model
     made = model.translate(-held_out)
     assert made.shape == held_out.shape
     error, baseline = (absolute_error(shown, held_out).mean().item() for shown in (made, -held_out))

@@ -11,7 +11,7 @@ from tests.stages.tiny_data import write_params
 
 NEVER, ALWAYS = 1e9, 1e-9
 """Seconds between the states from which a killed run goes on."""
-FEW: dict[str, Any] = {"train.images": 640, "train.checkpoint_every": 320, "train.log_every": 160}
+FEW: dict[str, Any] = {"train.images": 320, "train.checkpoint_every": 160, "train.log_every": 80}
 
 
 def kill_once_a_state_is_saved(folder: Path) -> None:

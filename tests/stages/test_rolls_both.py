@@ -32,8 +32,8 @@ BOTH: dict[str, Any] = {
     "ingest.options": {"tunes": 150, "previous": True, "chords": True},
     "train.family": "midinet_both",
     "train.recipe": {"width": 32, "batch_size": 16, "latent_size": 16},
-    "train.images": 2_000,
-    "train.checkpoint_every": 1_000,
+    "train.images": 1_000,
+    "train.checkpoint_every": 500,
     "select.guards": [],
     "sample.attributes": {"root": "G", "minor": False},
 }

@@ -31,8 +31,8 @@ PREVIOUS: dict[str, Any] = {
     **PARAMS,
     "ingest.options": {"tunes": 150, "previous": True},
     "train.family": "midinet_following",
-    "train.images": 4_000,
-    "train.checkpoint_every": 2_000,
+    "train.images": 2_000,
+    "train.checkpoint_every": 1_000,
     "select.guards": [],
 }
 

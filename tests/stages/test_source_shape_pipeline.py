@@ -35,13 +35,13 @@ PARAMS: dict[str, Any] = {
     "train.recipe.batch_size": 16,
     "train.recipe.ema_half_life": 200.0,
     "train.recipe.generator": {"learning_rate": 2e-3},
-    "train.images": 6_400,
-    "train.checkpoint_every": 3_200,
+    "train.images": 3_200,
+    "train.checkpoint_every": 1_600,
     "train.device": "cpu",
     "select.device": "cpu",
     "sample.device": "cpu",
 }
-SHORT = {"evaluator.images": 256, "train.images": 160, "train.checkpoint_every": 160, "train.log_every": 160}
+SHORT = {"evaluator.images": 256, "train.images": 80, "train.checkpoint_every": 80, "train.log_every": 80}
 
 
 @pytest.fixture(scope="module")
