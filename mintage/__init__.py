@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mintage.damage import Damage
     from mintage.dataset import Dataset
+    from mintage.detection import Detector, load_detector
     from mintage.errors import CheckpointError, DivergedError
     from mintage.measuring import Figure, measure
     from mintage.model import Model, load
@@ -26,12 +27,14 @@ __all__ = [
     "CheckpointError",
     "Damage",
     "Dataset",
+    "Detector",
     "DivergedError",
     "Figure",
     "Model",
     "ReleaseError",
     "Run",
     "load",
+    "load_detector",
     "measure",
     "train",
 ]
@@ -39,12 +42,14 @@ _HOMES = {
     "CheckpointError": "errors",
     "Damage": "damage",
     "Dataset": "dataset",
+    "Detector": "detection",
     "DivergedError": "errors",
     "Figure": "measuring",
     "Model": "model",
     "ReleaseError": "release",
     "Run": "training",
     "load": "model",
+    "load_detector": "detection",
     "measure": "measuring",
     "train": "training",
 }

@@ -32,6 +32,10 @@ class ReleaseError(Exception):
     """A release that cannot be loaded: one sentence that says what is wrong, and what to do."""
 
 
+class NotHeldError(ReleaseError):
+    """A file that was asked for is not among those of the release."""
+
+
 Read = Callable[[str], bytes]
 """From a key below the store's address to its content; raises FileNotFoundError if there is none."""
 
@@ -53,10 +57,15 @@ def load(address: str | Path, cache: str | Path | None = None) -> Generator:
 
 
 def read(address: str | Path, names: Sequence[str], cache: str | Path | None = None) -> list[bytes]:
-    """The contents of a release's files `names`; address, cache and errors as in `load`."""
+    """The contents of a release's files `names`; address, cache and errors as in `load`.
+
+    Raises NotHeldError if the release has no file of such a name.
+    """
     with _opened(address) as (content, folder, manifest):
         kept = Path(cache or os.environ.get("MINTAGE_CACHE") or _home() / ".cache/mintage")
         listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+        if absent := [name for name in names if name not in listed]:
+            raise NotHeldError(f"{address} has no {absent[0]}: publish the release again")
         return [_file(content, f"{folder}{name}", listed[name], kept) for name in names]
 
 

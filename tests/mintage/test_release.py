@@ -32,11 +32,15 @@ def write_store(root: Path, seed: int = 0, channel: str = "production") -> tuple
     return generator, write_release(root, generator, channel)
 
 
-def write_release(root: Path, generator: Generator, channel: str) -> str:
-    """A release in the documented layout, by hand, and a channel that points to it; the release's id."""
+def write_release(root: Path, generator: Generator, channel: str, **more: bytes) -> str:
+    """A release in the documented layout, by hand, and a channel that points to it; the release's id.
+
+    `more` are other files, by name.
+    """
     contents = {
         "config.json": json.dumps(asdict(generator.config)).encode(),
         "generator.safetensors": save(generator.state_dict()),
+        **more,
     }
     files: list[dict[str, Any]] = [
         {"path": name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
