@@ -54,7 +54,10 @@ COMMANDS = {
 }
 
 
-OF_RELEASES = ("publish", "list", "show", "verify", "fetch", "recognize", "promote", "rollback", "delete", "gc")
+OF_RELEASES = (
+    *("publish", "list", "show", "verify", "fetch", "recognize", "detect"),
+    *("promote", "rollback", "delete", "gc"),
+)
 """Commands of `mintage releases`, which people also type without that word."""
 
 

@@ -25,7 +25,7 @@ from stages.media import medium_of
 from stages.selection.cache import FOLDER
 from stages.selection.card import model_card
 from stages.selection.checkpoints import Table, loaded, measure_all
-from stages.selection.chosen import length_of, measure_chosen
+from stages.selection.chosen import ChosenFigures, length_of, measure_chosen
 from stages.selection.directions import Direction
 from stages.selection.inputs import Inputs, measure_elsewhere, read_inputs
 from stages.selection.nearest import nearest_drawn
@@ -70,7 +70,7 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     selection["absent"] |= alone.absent
     about = subject(inputs, measured)
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
-    write_outputs(root, inputs, params, measured.rows, selection, curve=alone.curve)
+    write_outputs(root, inputs, params, measured.rows, selection, alone=alone)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
     sentences = [*ways(selection), *judgments(selection, but="collapse" if fails else ""), *alone.sentences]
     print("\n".join(map(words.said, [selection["why"], *sentences])))
@@ -179,7 +179,7 @@ def provenance(inputs: Inputs, params: Select, selection: dict[str, Any]) -> dic
 
 
 def write_outputs(
-    root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any], *, curve: list[Row]
+    root: Path, inputs: Inputs, params: Select, rows: list[Row], selection: dict[str, Any], *, alone: ChosenFigures
 ) -> None:
     """All are prepared before the first takes its place."""
     chosen = next(index for index, row in enumerate(rows) if row["images"] == selection["images"])
@@ -188,12 +188,14 @@ def write_outputs(
     with ExitStack() as outputs:
         model = outputs.enter_context(replacing_directory(root / "models/selected"))
         write_generator(model, generator)
+        for name, content in alone.detector.items():
+            (model / name).write_bytes(content)
         (model / "README.md").write_text(model_card(generator.config, inputs.manifest, made))
         write_json(model / "provenance.json", made)
         picture = outputs.enter_context(replacing(root / "plots/nearest.png"))
         picture.write_bytes(nearest_drawn(generator, inputs.reals, params.seed))
         write_tsv(outputs.enter_context(replacing(root / "metrics/checkpoints.tsv")), marked(rows, chosen))
-        write_tsv(outputs.enter_context(replacing(root / "metrics/truncation.tsv")), curve, COLUMNS)
+        write_tsv(outputs.enter_context(replacing(root / "metrics/truncation.tsv")), alone.curve, COLUMNS)
         write_json(outputs.enter_context(replacing(root / "metrics/selection.json")), selection)
 
 

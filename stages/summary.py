@@ -65,8 +65,8 @@ def summary(root: Path) -> str:
         f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator, root)}"
     )
     verdict = selection.verdict and selection.verdict.text
-    of_chosen = (selection.classifier, selection.pairs_told_apart, selection.reconstruction, selection.truncation)
-    alone = [one and one.sentence for one in of_chosen]
+    of_chosen = (selection.classifier, selection.pairs_told_apart, selection.detector, selection.reconstruction)
+    alone = [one and one.sentence for one in (*of_chosen, selection.truncation)]
     less = [evaluator.turned_down, selection.left_out]
     figures = [tuple(map(said, row)) for row in metric_rows(selection)]
     sentences = "\n".join(textwrap.fill(said(line), WIDTH) for line in (chosen, measured))

@@ -246,6 +246,7 @@ class Select(Section):
     fail_on_collapse: bool
     classifier_images: Annotated[int, Field(ge=0)] | None
     truncation: Annotated[list[Positive], Field(max_length=20)] | None
+    detector_images: Annotated[int, Field(ge=0)] = 0
     window: Window | None
     device: Device
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from mintage.data import RealImages, hide_labels
 from mintage.evaluator import EvaluatorConfig
 from mintage.model_config import ModelConfig
+from mintage.sampling import Rows
 from mintage.streaming import Blocks, open_images
 from stages.common.errors import UserError
 from stages.common.files import read_json
@@ -61,6 +62,15 @@ class Sources(Chosen):
     def __init__(self, split: Split, numbers: Tensor) -> None:
         assert split.partners is not None
         super().__init__(split.partners, numbers)
+
+
+def asked_for(condition: str | None, split: Split, numbers: Tensor) -> Rows | None:
+    """What a generator is given to make images like some of a split: labels, attributes, sources or nothing."""
+    if condition == "source":
+        return Sources(split, numbers)
+    known = {"attributes": attributes_of, "label": labels_of}
+    found = known[condition](split) if condition in known else None
+    return None if found is None else found[numbers]
 
 
 def require_room(split: Split, window: int | None, device: torch.device, param: str, *, sources: bool = False) -> None:

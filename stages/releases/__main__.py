@@ -1,7 +1,7 @@
 """`python -m stages.releases COMMAND`: releases and channels in a store, for people and scripts.
 
 Exit codes: 0 done; 1 `verify` or `list` found damage, or (with --reproducible) that this clone cannot make it again, or
-`recognize` does not know;
+`recognize` does not know, or `detect` takes a picture for real;
 2 bad input; 75 what may heal by itself: a network, a busy store, another writer who was faster.
 """
 
@@ -74,6 +74,11 @@ def parser() -> argparse.ArgumentParser:
     )
     known.add_argument("file", type=Path, metavar="FILE")
     known.add_argument("--json", action="store_true", help="for scripts")
+    asked = command(
+        "detect", run_detect, "Say whether a release's model made pictures, by the detector it carries.", release=True
+    )
+    asked.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    asked.add_argument("--json", action="store_true", help="for scripts")
     for name, run, text in [
         ("promote", run_promote, "Point a channel to a release."),
         ("rollback", run_rollback, "Point a channel to where it pointed before."),
@@ -181,6 +186,21 @@ def run_recognize(arguments: argparse.Namespace) -> int:
     return 0 if found.releases else UNKNOWN
 
 
+def run_detect(arguments: argparse.Namespace) -> int:
+    from stages.releases.detecting import detect  # it needs torch, unlike all else here
+
+    folder = Path(arguments.release)
+    address = str(folder) if (folder / "config.json").is_file() else _address(_named(arguments)[1])
+    found, accuracy = detect(address, arguments.files)
+    if arguments.json:
+        _as_json({"files": [asdict(one) for one in found], "accuracy": accuracy and asdict(accuracy)})
+    else:
+        for one in found:
+            print(f"{one.file}: taken for {'generated' if one.generated else 'real'} ({one.score:+.2f})")
+        print(accuracy.sentence if accuracy else "Nobody measured how often it is right.")
+    return 0 if all(one.generated for one in found) else UNKNOWN
+
+
 def run_promote(arguments: argparse.Namespace) -> int:
     store, release = _named(arguments)
     expected = arguments.expect and catalog.find(store, arguments.expect).name
@@ -241,6 +261,11 @@ def _named(arguments: argparse.Namespace) -> tuple[Store, Release]:
         return release.store, release
     store = _there(arguments)
     return store, catalog.find(store, arguments.release)
+
+
+def _address(release: Release) -> str:
+    """The release, as `mintage.load` takes it."""
+    return f"{release.store.url}/{release.folder}"
 
 
 def _described(release: Release, manifest: Manifest, facts: list[Fact]) -> dict[str, Any]:

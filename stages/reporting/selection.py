@@ -155,6 +155,12 @@ class PairsToldApart(Facts):
     sentence: str
 
 
+class Detector(Facts):
+    """The detector that the release carries."""
+
+    sentence: str
+
+
 class Reconstruction(Facts):
     """How well images of the holdout are reconstructed, with the encoder and without it."""
 
@@ -223,6 +229,7 @@ class Selection(Measures):
     classification_accuracy_score: AccuracyScore | None = None
     classifier: Classifier | None = None
     pairs_told_apart: PairsToldApart | None = None
+    detector: Detector | None = None
     reconstruction: Reconstruction | None = None
     truncation: Truncation | None = None
 

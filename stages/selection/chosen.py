@@ -11,6 +11,7 @@ from stages.selection.budget import SHORT, left_out, within_budget
 from stages.selection.cache import Cache
 from stages.selection.checkpoints import loaded
 from stages.selection.classifiers import classification_scores
+from stages.selection.detector import carried_detector
 from stages.selection.discriminator import classifier_figures
 from stages.selection.pairs import pairs_told_apart
 from stages.selection.reconstruction import reconstruction_figures
@@ -29,6 +30,8 @@ class ChosenFigures:
     """The reasons why figures are missing, by key."""
     curve: list[Row] = field(default_factory=list)
     """The rows of truncation.tsv."""
+    detector: dict[str, bytes] = field(default_factory=dict)
+    """The files of the detector that a release carries, by name."""
     left_out: str | None = None
     """A sentence on what was reduced or left out because the training was short; None if nothing was."""
 
@@ -39,8 +42,8 @@ class ChosenFigures:
 
 
 def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, Any], params: Select) -> ChosenFigures:
-    """Measure the classification accuracy score, the discriminator as a classifier and on pairs, reconstructions, and
-    the truncation curve.
+    """Measure the classification accuracy score, the discriminator as a classifier and on pairs, a detector,
+    reconstructions, and the truncation curve.
     """
     known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
     asked, training = params, length_of(trained)
@@ -56,10 +59,12 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
     score = found("classification_accuracy_score", lambda: classification_scores(generator, real, known, params))
     classifier = found("classifier", lambda: classifier_figures(path, real, known, trained, params))
     pairs = found("pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained))
+    detector = found("detector", lambda: carried_detector(generator, real, known, params))
     again = found("reconstruction", lambda: reconstruction_figures(generator, real, known))
     curve = found("truncation", lambda: truncation_curve(generator, real, known, params))
     figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
-    figures |= {"reconstruction": again, "truncation": facts_of(curve) if curve else None}
+    figures |= {"detector": detector and detector.facts, "reconstruction": again}
+    figures |= {"truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
     noise = real.condition not in (*TRANSLATED, COUPLED) and generator.config.latent_distribution == "normal"
     cut = noise and "truncation" not in real.medium.lacks
@@ -68,7 +73,7 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
         absent["classification_accuracy_score"] = "too short a training, see select.classifier_images"
     if training < SHORT and cut and asked.truncation is None:
         absent["truncation"] = "too short a training, see select.truncation"
-    return ChosenFigures(figures, absent, curve or [], less)
+    return ChosenFigures(figures, absent, curve or [], detector.files if detector else {}, less)
 
 
 def length_of(trained: dict[str, Any]) -> int:

@@ -11,7 +11,7 @@ from mintage.metrics.accuracy import share_error
 from mintage.model_config import ModelConfig
 from mintage.players import Discriminator, Generator, build_players
 from mintage.sampling import Rows, asked_rows
-from stages.common.reading import Chosen, Sources, attributes_of
+from stages.common.reading import Chosen, asked_for
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.discriminator import read_discriminator, training_of
 from stages.selection.reference import Reference
@@ -58,24 +58,10 @@ def _is_as_at_first(discriminator: Discriminator, config: ModelConfig, seed: int
 
 def _hits(discriminator: Discriminator, real: Reference, generator: Generator, rows: Tensor, batch_size: int) -> float:
     """How many of the held-out images in these rows are told from those generated for the same conditions."""
-    asked, held_out = _asked(real, rows), Chosen(real.holdout_split, rows)
+    asked, held_out = asked_for(real.condition, real.holdout_split, rows), Chosen(real.holdout_split, rows)
     made = torch.cat(list(real.judge.generated(generator, len(rows), real.seed, asked)))
     on_real, on_made = (_logits(discriminator, images, asked, batch_size) for images in (held_out, made))
     return ((on_real > on_made).sum() + (on_real == on_made).sum() / 2).item()
-
-
-def _asked(real: Reference, rows: Tensor) -> Rows | None:
-    """The class, the attributes or the source of each of these images; None without a condition."""
-    if real.condition == "source":
-        return Sources(real.holdout_split, rows)
-    if real.condition == "attributes":
-        attributes = attributes_of(real.holdout_split)
-        assert attributes is not None
-        return attributes[rows]
-    if real.condition == "label":
-        assert real.holdout_labels is not None
-        return real.holdout_labels[rows]
-    return None
 
 
 @torch.inference_mode()

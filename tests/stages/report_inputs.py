@@ -93,6 +93,7 @@ def judged(names: list[str] | None) -> dict[str, Any]:
             "error": 0.0106,
             "sentence": "The discriminator finds the real one in 87.1% of 1,000 pairs.",
         },
+        "detector": {"images": 359, "sentence": "The detector is right in 95.5%."},
         "reconstruction": {
             "images": 359,
             "sentence": "Of 359 held-out images, encoded and made again, 71.0% lie nearest to themselves.",
