@@ -33,15 +33,15 @@ class Carried:
     """`detector` of selection.json."""
 
 
-def carried_detector(generator: Generator, real: Reference, known: Cache, params: Select) -> Carried:
-    """A detector of the generator's images.
+def carried_detector(generator: Generator, real: Reference, known: Cache, params: Select) -> Carried | None:
+    """A detector of the generator's images; None if params ask for none.
 
     It learns from training images and as many generated ones, under the same conditions. Its accuracy is that on
     held-out images and on as many others that are generated under their conditions. Raises ValueError with the reason
     if there is none.
     """
     if params.detector_images == 0:
-        raise ValueError("select.detector_images is 0")
+        return None
     if real.to is not None:
         raise ValueError("each domain would need a detector of its own")
     if real.kind == "language":
