@@ -184,9 +184,9 @@ def test_an_auxiliary_discriminator_was_told_all_labels_as_the_real_classifier_o
 
 
 def test_what_a_classifier_of_real_images_only_guesses_says_nothing_of_the_generator(
-    digits_run: Path, copied: Callable[[Path], Path]
+    digits_run: Path, tmp_path: Path
 ) -> None:
-    folder = copied(digits_run)
+    folder = Path(shutil.copytree(digits_run, tmp_path / "guessed"))
     split = Split(folder / "data/normalized/train")
     others = ((labels_in(split) + 1) % CLASSES).tolist()
     table = tensor_table(split.images(), others, split.keys, split.classes)

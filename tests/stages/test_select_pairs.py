@@ -20,10 +20,8 @@ ASKED = "stages.selection.pairs.read_discriminator"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_run(tmp_path_factory.mktemp("pairs"))
-    select(select_params(folder), folder)
-    return folder
+def run(digits_selected: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(digits_selected, tmp_path_factory.mktemp("pairs") / "run"))
 
 
 class Oracle(nn.Module):
