@@ -27,7 +27,7 @@ from flows.lock import Lock
 from flows.processes import RUN, STAGE
 from flows.trials import current_commit, snapshot_of
 from flows.workspace import FOLDER, PARAMS, end_leftovers, taken
-from flows.worktree import git, make_worktree
+from flows.worktree import git, make_worktree, run_git
 from stages.common.dvc import dvc_command
 from stages.common.errors import UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json
@@ -97,7 +97,7 @@ def main() -> None:
         print("\n".join(described(example) for example in named))
         return
     for example in chosen:
-        example.applied(_params(root))
+        example.applied(_params(root, example))
     (root / FOLDER / "examples").mkdir(parents=True, exist_ok=True)
     runs = _planned(chosen, root, arguments.url or load_params(root / PARAMS).upload.url)
     failed = sum(not fine for fine in _run_in_turn(runs, arguments.jobs))
@@ -206,7 +206,7 @@ def _prepare(example: Run) -> None:
             target = made / "data/source" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             os.link(data / name, target)
-    values = example.example.applied(_params(example.root), _first_seen_from(made, example))
+    values = example.example.applied(_params(example.root, example.example), _first_seen_from(made, example))
     values["upload"] |= {"publish": "never"}  # published later, to its own channel, once its figures are known
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
@@ -246,10 +246,27 @@ def _publish(example: Run) -> str:
     return str(receipt["release"])
 
 
-def _params(root: Path) -> dict[str, Any]:
+def _params(root: Path, example: Example) -> dict[str, Any]:
+    """The values of params.yaml, but for `upload` as they were when the example's file was committed last.
+
+    With these its figures were measured, whatever params.yaml asks for since then.
+    """
     load_params(root / PARAMS)
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load(root / PARAMS)
-    return values
+    yaml = YAML(typ="safe", pure=True)
+    values: dict[str, Any] = yaml.load(root / PARAMS)
+    commit = git(root, "log", "-1", "--format=%H", "--", f"{EXAMPLES}{example.name}.yaml")
+    committed = run_git(root, "show", f"{commit}:./{PARAMS}")
+    then = yaml.load(committed.stdout) if commit and committed.returncode == 0 else {}
+    return {
+        name: value if name == "upload" else _as_then(value, then.get(name, value)) for name, value in values.items()
+    }
+
+
+def _as_then(now: Any, then: Any) -> Any:
+    """What an earlier params.yaml has for the keys of this one, and no key that there is no more."""
+    if not isinstance(now, dict) or not isinstance(then, dict) or not now or not then:
+        return then
+    return {name: _as_then(value, then.get(name, value)) for name, value in now.items()}
 
 
 def _arguments() -> argparse.Namespace:

@@ -65,7 +65,7 @@ def main() -> None:
     model.generator.to(steady_device_for(given.device))
     wanted = Wanted(given.label, changes_of(given.set), given.to, given.fit, given.steps, given.seed)
     require_known(model, wanted)
-    found = jobs(given.inputs, Path(given.out))
+    found = jobs(given.inputs, given.out)
     maker = Maker(mark, asdict(wanted))
     waiting = waiting_of(found, maker, given.out)
     broken: list[str] = []
@@ -80,7 +80,7 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     made = parser_of("stages.project", __doc__)
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or a folder of some")
-    made.add_argument("--out", required=True, metavar="FOLDER", help="where the PNGs go")
+    made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the PNGs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
     made.add_argument("--label", metavar="CLASS", help="look in this class alone")
     made.add_argument("--to", metavar="CLASS", help="write the picture of the same latent in this class")

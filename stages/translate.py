@@ -71,7 +71,7 @@ def main() -> None:
     model.generator.to(steady_device_for(arguments.device))
     one = carrier.one
     given = places_of_maps(arguments.maps, carrier, arguments.release)
-    found = [with_maps(job, given) for job in jobs(arguments.inputs, Path(arguments.out), carrier, one)]
+    found = [with_maps(job, given) for job in jobs(arguments.inputs, arguments.out, carrier, one)]
     settings = {"to": arguments.to, "seed": arguments.seed, "how": carrier.how}
     maker = Maker(mark, settings | ({"asked": asked} if asked else {}))
     waiting = waiting_of(found, maker, arguments.out, one)
@@ -83,7 +83,7 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     made = parser_of("stages.translate", __doc__)
     made.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, sound, tune or clip, or a folder of some")
-    made.add_argument("--out", required=True, metavar="FOLDER", help="where PNGs, WAVs, MIDI or GIFs go")
+    made.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where PNGs, WAVs, MIDI or GIFs go")
     made.add_argument("--release", default=SELECTED, help=f"a channel, a release or a folder (default: {SELECTED})")
     words = (
         "where maps, or masks that are white in the hole, lie under the picture's name, or one of all; once for each"

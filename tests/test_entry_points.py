@@ -76,6 +76,22 @@ def test_a_word_in_place_of_a_number_is_one_sentence(
     read(capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [("stages.sampling.files", [""]), ("stages.translate", ["a.png", "--out", ""]), ("stages.gallery", ["--out", ""])],
+)
+def test_an_empty_name_as_of_a_variable_that_is_not_set_is_no_folder(
+    module: str,
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ran(module, words, tmp_path, monkeypatch) == 2
+    assert "it is empty: name a file or a folder" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("module", GUARDS)
 def test_a_module_is_run_where_errors_become_a_sentence(module: str) -> None:
     assert re.fullmatch(r"run_stage\((.* else )?main\)", ast.unparse(GUARDS[module].body[-1]))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **{"allow_abbrev": False} | options)
         self.register("type", int, _whole)
         self.register("type", float, _number)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         wrong = UserError(
@@ -40,6 +42,13 @@ def parser_of(module: str, text: str | None) -> argparse.ArgumentParser:
     called = program(module)
     text = (text or "").strip().replace(f"python -m {module}", called)
     return Parser(called, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def _path(text: str) -> Path:
+    """Refuses an empty name, as of a variable that is not set: it would be the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: name a file or a folder")
+    return Path(text)
 
 
 def _whole(text: str) -> int:

@@ -25,7 +25,9 @@ _LONGEST = 40
 def main() -> None:
     parser = parser_of("stages.sampling.files", __doc__)
     parser.add_argument("folder", nargs="?", default="exported", type=Path, help="where to (default: %(default)s)")
-    print(write_files(Path(), parser.parse_args().folder))
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="the same")
+    arguments = parser.parse_args()
+    print(write_files(Path(), arguments.out or arguments.folder))
 
 
 def write_files(root: Path, folder: Path) -> str:

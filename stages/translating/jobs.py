@@ -103,7 +103,7 @@ def _entries(given: Path, known_by: tuple[str, ...]) -> Iterator[Entry]:
         yield Entry(given.name, "file", given.read_bytes, str)
 
 
-def waiting_of(found: list[Job], maker: Maker, out: str, one: str = "picture") -> list[Job]:
+def waiting_of(found: list[Job], maker: Maker, out: Path, one: str = "picture") -> list[Job]:
     """The jobs that are still to be done.
 
     Raises UserError if existing files were made from other contents, or in another way.
@@ -126,7 +126,7 @@ def _made_otherwise(job: Job, maker: Maker) -> bool:
     return False
 
 
-def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: str, one: str = "picture") -> None:
+def say_broken(found: list[Job], waiting: list[Job], broken: list[str], out: Path, one: str = "picture") -> None:
     """Print how many existed already. Raises UserError, after all work, if some files could not be read."""
     if there := len(found) - len(waiting):
         were, them = ("it was", "it") if there == 1 else ("they were", "them")

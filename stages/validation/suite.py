@@ -38,7 +38,7 @@ _RECURS = (
 )
 _BECAME_ALIKE = (
     "images that differ in color or detail alone become alike in gray or small: look at the pairs, and at "
-    "normalize.channels and normalize.image_size"
+    "normalize.channels, height and width"
 )
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"

@@ -132,6 +132,22 @@ def examples(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str])
     return call
 
 
+def test_what_params_yaml_asks_for_since_an_example_was_committed_is_no_matter_to_it(toy: Path, examples: Any) -> None:
+    assert examples("first")[0] == 0
+    assert ran(toy) == ["train 4 ['README.md']"]
+    params = YAML(typ="safe").load(toy / "params.yaml")
+    before = params["train"]["images"]
+    params["train"] |= {"images": 7 * before, "recipe": {"width": 4}}
+    params["normalize"] |= {"channels": 3}
+    with open(toy / "params.yaml", "w") as file:
+        YAML(typ="safe").dump(params, file)
+    commit(toy)
+    code, printed = examples("first")
+    assert (code, ran(toy)) == (0, []), printed
+    used = YAML(typ="safe").load(toy / ".flow/examples/first/params.yaml")
+    assert (used["train"]["images"], used["train"]["recipe"], used["normalize"]["channels"]) == (before, {}, 1)
+
+
 def test_an_example_runs_in_its_own_checkout_and_publishes_to_its_channel_once(toy: Path, examples: Any) -> None:
     params = (toy / "params.yaml").read_bytes()
     code, printed = examples("first")

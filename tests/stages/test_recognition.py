@@ -141,7 +141,10 @@ def test_a_store_whose_samples_are_damaged_knows_nothing(shared: Shared) -> None
     "`python -m stages.releases recognize notes.txt`",
     "error: asked is no picture, WAV or MIDI file, which are all that is recognized",
 )
-@pytest.mark.tried("`python -m stages.releases recognize gone.png`", "error: gone.png cannot be read: No such file")
+@pytest.mark.tried(
+    "`python -m stages.releases recognize gone.png`",
+    "error: gone.png cannot be read (No such file or directory): name a file",
+)
 def test_what_is_no_picture_is_one_sentence(shared: Shared, read: Callable[[str], None]) -> None:
     shared.release(0)
     code, text = asked(shared, b"no picture")
