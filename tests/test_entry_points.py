@@ -78,7 +78,11 @@ def test_a_word_in_place_of_a_number_is_one_sentence(
 
 @pytest.mark.parametrize(
     ("module", "words"),
-    [("stages.sampling.files", [""]), ("stages.translate", ["a.png", "--out", ""]), ("stages.gallery", ["--out", ""])],
+    [
+        ("stages.sampling.files", [""]),
+        ("stages.translate", ["a.png", "--out", ""]),
+        ("stages.gallery.__main__", ["--out", ""]),
+    ],
 )
 def test_an_empty_name_as_of_a_variable_that_is_not_set_is_no_folder(
     module: str,

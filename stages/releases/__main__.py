@@ -171,8 +171,9 @@ def run_recognize(arguments: argparse.Namespace) -> int:
     try:
         content = arguments.file.read_bytes()
     except OSError as error:
-        why = f"{arguments.file} cannot be read ({error.strerror}): name a file"
-        raise UserError("picture-unreadable", why) from None
+        raise UserError(
+            "picture-unreadable", f"{arguments.file} cannot be read ({error.strerror}): name a file"
+        ) from None
     store = _there(arguments)
     channels_of = {summary.release: summary.channels for summary in catalog.listed(store, channels.read_all(store)[0])}
     found = recognize(content, [release_in(store, name) for name in channels_of], str(arguments.file))
