@@ -216,7 +216,7 @@ def _in_containers(params: Params) -> bool:
 
 def _problem_of(precision: str, device: str) -> str:
     """Why this machine cannot compute so; empty where it can."""
-    found = _ask_torch("stages.common.device", Path(__file__).parents[1], precision, device)
+    found = ask_torch("stages.common.device", Path(__file__).parents[1], precision, device)
     return "" if found is None else str(found)
 
 
@@ -231,7 +231,7 @@ def _require_recipe(params: Params, known: Known, root: Path) -> None:
     if _in_containers(params) or not (train.first or train.recipe or train.processes > 1 or to.partner):
         return
     asked = json.dumps({"train": train.model_dump(mode="json"), "expected": _expected(known, to)})
-    fault = _ask_torch("stages.training.fit", root, asked=asked)
+    fault = ask_torch("stages.training.fit", root, asked=asked)
     if fault and not (fault.code == "first-unusable" and made_by("train", train, root / FOLDER)):
         raise fault
 
@@ -254,7 +254,7 @@ def _expected(known: Known, to: Normalize) -> dict[str, Any]:
     }
 
 
-def _ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:
+def ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:
     """What a module that needs torch refuses, by a process in that folder; None where it does not, or has no torch."""
     tree = str(Path(__file__).parents[1])
     path = os.pathsep.join([tree, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,5 +1,6 @@
 """The repository's own examples: whole, right, and independent of the params that they are run beside."""
 
+import json
 import tomllib
 import zipfile
 from pathlib import Path
@@ -10,7 +11,9 @@ from ruamel.yaml import YAML
 from stages.check import check
 from stages.common.errors import UserError
 from stages.common.params import Params
+from stages.common.train_params import Train
 from stages.examples import FOLDER, choose, load_all
+from stages.training.fit import Expected, require_fit
 from tests.flows.toy import ROOT
 
 
@@ -35,11 +38,23 @@ def test_an_example_has_data_size_and_length_of_its_own_whatever_params_yaml_has
         assert values["normalize"] == others["normalize"] or "length" in example.params["normalize"], example.name
 
 
+def asked_here(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:
+    """What `ask_torch` starts a process for, which takes a second for each example."""
+    assert (module, folder, arguments) == ("stages.training.fit", Path(), ())
+    given = json.loads(asked)
+    try:
+        require_fit(Train.model_validate(given["train"]), Expected(**given["expected"]))
+    except UserError as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / FOLDER).glob("*.yaml"))])
 def test_what_make_run_asks_before_it_begins_refuses_no_example(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stages.check.ask_torch", asked_here)
     Path("data/source").mkdir(parents=True)
     [example] = choose(load_all(ROOT / FOLDER), [name])
     values = example.applied(YAML(typ="safe").load(ROOT / "params.yaml"))
