@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.stages import copy_tracked
 from flows.serve import server
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
@@ -51,10 +52,7 @@ def main() -> None:
 
 def copy(folder: Path) -> Path:
     """Copy this checkout's files into a new repository, with short params."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+    copy_tracked(ROOT, folder)
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     apply = f"from dvc.utils.hydra import apply_overrides; apply_overrides('params.yaml', {SHORT!r})"
     subprocess.run([sys.executable, "-c", apply], cwd=folder, check=True)

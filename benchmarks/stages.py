@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -34,20 +32,19 @@ Run = dict[str, Seconds]
 """What each stage took, in the order of dvc.yaml."""
 
 
-@contextmanager
-def copied(checkout: Path) -> Iterator[Path]:
-    """The files that git knows of a checkout, and nothing that it has made."""
+def copy_tracked(checkout: Path, folder: Path) -> Path:
+    """`folder`, with the files that git knows of a checkout, and nothing that the checkout has made."""
     listed = subprocess.run(["git", "ls-files"], cwd=checkout, capture_output=True, text=True, check=True).stdout
-    with tempfile.TemporaryDirectory() as name:
-        for file in listed.splitlines():
-            (Path(name) / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(checkout / file, Path(name) / file)
-        yield Path(name)
+    for name in listed.splitlines():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(checkout / name, folder / name)
+    return folder
 
 
 def run_stages(checkout: Path) -> Run:
     """Run every stage once, in a copy."""
-    with copied(checkout) as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = copy_tracked(checkout, Path(name))
         stages = YAML(typ="safe", pure=True).load(folder / "dvc.yaml")["stages"]
         return {name: _timed(stage["cmd"], folder) for name, stage in stages.items()}
 
