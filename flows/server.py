@@ -27,6 +27,15 @@ STOP_TIMEOUT = 25.0
 """Seconds for a process to end; together with those for a worker's runs, less than Compose gives a container."""
 MEND = "mend that, or set PREFECT_HOME to an empty folder that you may write"
 _POLL = 0.2
+_SERVE = """
+import gc
+gc.disable()  # among all that a server imports there is no garbage, and to look for it takes a tenth of its start
+import prefect.server.api.server
+import uvicorn.main
+gc.freeze()
+gc.enable()
+uvicorn.main.main()
+"""
 
 
 def answers(url: str) -> bool:
@@ -103,7 +112,7 @@ def server_lost() -> Iterator[None]:
 def own_server() -> Iterator[str]:
     """Start a server without a UI, on a free port, with the database of this user's Prefect; yields its url."""
     port = _free_port()
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
+    command = [sys.executable, "-c", _SERVE, "--app-dir", str(prefect.__module_path__.parent), "--factory"]
     command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--log-level", "error", "--lifespan", "on"]
     marks = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}

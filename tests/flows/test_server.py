@@ -153,7 +153,11 @@ def test_a_run_without_a_server_starts_its_own_however_slow_and_leaves_none_behi
     slow = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"}
     run = start_flow(workspace, server=None, **slow)
     until(lambda: is_asleep(workspace))
-    own = [child for child in psutil.Process(run.pid).children() if "uvicorn" in child.cmdline()]
+    own = [
+        child
+        for child in psutil.Process(run.pid).children()
+        if "prefect.server.api.server:create_app" in child.cmdline()
+    ]
     assert len(own) == 1
     run.kill()
     assert psutil.wait_procs(own, timeout=300)[1] == []
