@@ -100,7 +100,8 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     choices = [
         (row["take"], _LINK.sub(_page, f"for {row['you have']}: {row['why']}")) for row in table_of(pages, "Choose")
     ]
-    reasons = {name: why for names, why in choices for name in re.findall("`(.*?)`", names)}
+    # of a family's rows the first counts
+    reasons = {name: why for names, why in reversed(choices) for name in re.findall("`(.*?)`", names)}
     fitting = _of_such_data(_fitting(params, looks.known), looks.known.medium, examples, params)
     for family in sorted(fitting, key=lambda name: _rank(name, params, looks, examples, figures)):
         like = _like(family, examples, params, min(looks.sides))
@@ -126,9 +127,10 @@ def _page_of_families() -> str:
 
 
 def _page(link: "re.Match[str]") -> str:
-    """Where a link of docs/families.md leads, seen from a checkout."""
-    place = link[2]
-    return f"{FAMILIES_PAGE}{place}" if place.startswith("#") else f"{FAMILIES_PAGE.parent}/{place}"
+    """The words of a link of docs/families.md, and where it leads, seen from a checkout."""
+    words, place = link.groups()
+    page = FAMILIES_PAGE if place.startswith("#") else f"{FAMILIES_PAGE.parent}/"
+    return f"{words} ({page}{place})"
 
 
 def _measured(family: str, figures: dict[str, float]) -> str:

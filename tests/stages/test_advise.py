@@ -65,6 +65,14 @@ def test_labeled_digits_are_for_cgan_as_they_were_measured(tmp_path: Path) -> No
     assert "200,000 images" not in "\n".join(advise.lines_of([best])), "as many as the example"
 
 
+def test_a_reason_is_of_the_first_row_that_takes_a_family_and_keeps_the_words_of_its_links(tmp_path: Path) -> None:
+    """Not of the row for a variant, which is not what is advised."""
+    ingested(tmp_path / "raw", source="digits", path="data/source")
+    reasons = {one.family: one.why for one in advised(tmp_path / "raw")}
+    assert reasons["cgan"] == "for labels: the best picture for the CPU time at any budget measured here"
+    assert reasons["vae_gan"].endswith(": with an encoder (docs/autoencoding.md)")
+
+
 def test_what_an_example_was_shown_is_its_own_whatever_params_say(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", source="digits", path="data/source")
     params = params_of()
