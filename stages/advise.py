@@ -292,7 +292,10 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     measured = _of(best.example, params).ingest.source == looks.source
     if looks.images < _FEW and "looks" not in looks.known.medium.lacks and not measured:
         yield f"few images: look at near_copies in the report{_against_copies(best.family, looks, params, how)}"
-    yield "minutes are of training alone, measured just now; figures of examples are of their own data"
+    if changes and params.upload.publish != "always":
+        yield "such an experiment is not published (upload.publish): `mintage releases publish` does it afterwards"
+    yield "minutes are of training alone, measured just now: other stages come on top, above all evaluator and select"
+    yield "figures of examples are of their own data"
 
 
 def _against_copies(family: str, looks: Looks, params: Params, how: str) -> str:

@@ -316,8 +316,24 @@ def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
     assert first[:2] == ["cgan", "8x8"]
     assert done.stdout.startswith("1,797 images of 8x8 pixels, gray; 10 classes\nnote: params.yaml names other data")
     assert "few images" not in done.stdout, "the example's own data"
+    assert "such an experiment is not published (upload.publish): `mintage releases publish` does" in done.stdout
+    assert "minutes are of training alone, measured just now: other stages come on top" in done.stdout
 
 
 def test_without_data_one_reads_how_to_bring_them(tmp_path: Path) -> None:
     with refused("output-missing", "mintage run ingest"):
         look(tmp_path, params_of())
+
+
+@pytest.mark.parametrize(
+    ("publish", "images", "told"), [("runs", 1000, True), ("runs", 200_000, False), ("always", 1000, False)]
+)
+def test_that_what_is_advised_is_not_published_is_said_where_it_is_so(
+    tmp_path: Path, publish: str, images: int, told: bool
+) -> None:
+    ingested(tmp_path / "raw", source="digits", path="data/source")
+    params = params_of()
+    params = params.model_copy(update={"upload": params.upload.model_copy(update={"publish": publish})})
+    best = advise.Advice("cgan", (8, 8), images, 1.0, load_all(Path("examples"))[0], 1000, "")
+    notes = "\n".join(advise.notes(best, look(tmp_path / "raw", params), params))
+    assert ("not published" in notes) == told
