@@ -41,7 +41,7 @@ LABELS: list[Rule] = [
     (
         lambda s: (s.needs == "attributes" or s.joins_attributes) and s.real.attributes is None,
         "this family learns from attributes, and this data has none: give attributes, or name another family, such as "
-        "dcgan",
+        "infogan",
     ),
     (
         lambda s: s.needs == "label" and s.real.classes is None and s.real.attributes is not None,
@@ -49,13 +49,13 @@ LABELS: list[Rule] = [
     ),
     (
         lambda s: s.needs == "label" and s.real.classes is None,
-        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
-        "(of points modern_points)",
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as "
+        "infogan (of points modern_points)",
     ),
     (
         lambda s: s.needs == "label" and len(s.real.classes or ()) < 2,
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
-        "dcgan (of points modern_points)",
+        "infogan (of points modern_points)",
     ),
     (
         lambda s: s.generator_is_conditional and not s.discriminator.teaches_class,

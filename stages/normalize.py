@@ -302,11 +302,11 @@ def _way_out(sides: Sides, kind: str, broken: int) -> str:
     if max(labels.values()) == 1:
         return (
             f"each of the {len(labels)} classes has one image, and a class needs one in either split; add images to "
-            "them, or train without classes: set ingest.labels to false, and train.family to one such as dcgan"
+            "them, or train without classes: set ingest.labels to false, and train.family to one such as infogan"
         )
     return (
         "a class is split only if it has two different images that are of no one group; add images, or train without "
-        "classes: set ingest.labels to false, and train.family to one such as dcgan"
+        "classes: set ingest.labels to false, and train.family to one such as infogan"
     )
 
 

@@ -151,7 +151,7 @@ def _family(params: Params, known: Known) -> Iterator[str]:
         yield f"{shown} learns from labels, and {many} have attributes in their place: set train.family to {fits}"
     elif learns_from_labels(recipe) and _plain(train) and few:
         have = "has no labels" if known.classes == 0 else "is all of one class"
-        fits = known.medium.unconditional_family or _without_labels(recipe)
+        fits = known.medium.unconditional_family or OF_PICTURES_ALONE
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
     else:
         yield from _sides(shown, recipe, known)
@@ -328,13 +328,3 @@ def _for_few_pixels() -> list[str]:
     recipes = {name: recipe_of(name, {}) for name in reversed(FAMILIES)}
     fitting = WITHOUT_MAPS - WRITING
     return [name for name, one in recipes.items() if one.network in fitting and one.generator.conditioning == "none"]
-
-
-def _without_labels(recipe: Recipe) -> str:
-    """A family that needs no labels, with the same network and objective if there is one as good as the default."""
-    for name in FAMILIES:
-        other = recipe_of(name, {})
-        same = (other.network, other.objective) == (recipe.network, recipe.objective)
-        if same and other.discriminator.conditioning == "none" and name != "dcgan":
-            return name
-    return OF_PICTURES_ALONE

@@ -41,7 +41,7 @@ _BECAME_ALIKE = (
     "normalize.channels, height and width"
 )
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
-_WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as dcgan"
+_WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as infogan"
 _OF_LEVELS = {"brightness", "contrast"}
 """Figures without a meaning for samples whose numbers are no levels."""
 ROWS, EQUAL = "ExpectTableRowCountToEqual", "ExpectColumnPairValuesToBeEqual"

@@ -95,18 +95,18 @@ OF_DATA = [
     ),
     (
         why("cgan", None),
-        "a conditional family learns from labels, and this data has none: name an unconditional family, such as dcgan "
-        "(of points modern_points)",
+        "a conditional family learns from labels, and this data has none: name an unconditional family, such as "
+        "infogan (of points modern_points)",
     ),
     (
         why("ssgan", ("only",)),
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
-        "dcgan (of points modern_points)",
+        "infogan (of points modern_points)",
     ),
     (
         why("sngan_attributes"),
         "this family learns from attributes, and this data has none: give attributes, or name another family, such as "
-        "dcgan",
+        "infogan",
     ),
     (
         refusal(resolve("cgan", {}), Signature(GRAY, attributes=("hat",))),

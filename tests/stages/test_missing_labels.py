@@ -179,7 +179,7 @@ def test_where_no_image_has_a_label_the_sentence_names_a_way_that_works(
 @pytest.mark.tried(
     "one image a class",
     "each of the 12 classes has one image, and a class needs one in either split; add images to them, or train "
-    "without classes: set ingest.labels to false, and train.family to one such as dcgan",
+    "without classes: set ingest.labels to false, and train.family to one such as infogan",
 )
 def test_one_image_a_class_is_told_what_helps_and_it_does(tmp_path: Path, read: Callable[[str], None]) -> None:
     tree = write_tree(tmp_path / "tree", {f"c{number:03d}": 1 for number in range(12)})
