@@ -1,7 +1,8 @@
 """Identity: which code decides each stage's result, so that nothing runs again for code that it does not use.
 
-Reads the code, dvc.yaml, and of params.yaml the names that stand for code. Writes identity/STAGE.json. As the first
-stage it also refuses what DVC would stumble over: a slip in params.yaml, an `ingest.path` that is not there.
+Reads the code, dvc.yaml, and of params.yaml the names that stand for code, and how long the training is, from which the
+evaluator's may follow. Writes identity/STAGE.json. As the first stage it also refuses what DVC would stumble over: a
+slip in params.yaml, an `ingest.path` that is not there.
 """
 
 from pathlib import Path
@@ -12,7 +13,7 @@ from stages.common.dvc import graph_stages
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing_directory, write_json
 from stages.common.identity import code_of
-from stages.common.params import load_params
+from stages.common.params import Params, load_params
 from stages.common.stage import parser_of
 
 
@@ -25,7 +26,13 @@ def main() -> None:
     stages = graph_stages(Path("dvc.yaml"))
     with replacing_directory("identity") as folder:
         for stage in stages.keys() - {"identity"}:
-            write_json(folder / f"{stage}.json", code_of(stage, recipe, params.ingest.source))
+            write_json(folder / f"{stage}.json", code_of(stage, recipe, params.ingest.source) | beside(stage, params))
+
+
+def beside(stage: str, params: Params) -> dict[str, str]:
+    """What decides the stage's result and stands in another section, but only where it does: DVC knows no condition."""
+    follows = stage == "evaluator" and params.evaluator.images is None
+    return {"train.images": str(params.train.images)} if follows else {}
 
 
 if __name__ == "__main__":

@@ -137,6 +137,20 @@ def test_what_alters_a_result_runs_what_makes_it_again(
     assert again <= ran if again else ran == set()
 
 
+@pytest.mark.parametrize(("images", "again"), [("null", {"evaluator"}), ("7000", set())])
+def test_the_length_of_the_training_decides_the_evaluator_only_where_its_own_is_not_set(
+    checkout: Path, tmp_path: Path, images: str, again: set[str]
+) -> None:
+    whole = tmp_path / "checkout"
+    shutil.copytree(checkout, whole)
+    text = (whole / "params.yaml").read_text()
+    text = text.replace("images: null ", f"images: {images} ", 1)
+    (whole / "params.yaml").write_text(text)
+    short = identity(whole)
+    (whole / "params.yaml").write_text(text.replace("images: 200000 ", "images: 190000 ", 1))
+    assert {stage for stage, told in identity(whole).items() if told != short[stage]} == again
+
+
 def test_the_medium_of_a_source_is_part_of_what_asks_it_and_its_plots_of_what_draws() -> None:
     asks = {"ingest", "normalize", "validate", "evaluator", "train", "select", "sample", "report"}
     by_stage = {stage: code_of(stage, recipe_of("gan", {}), "ring") for stage in [*asks, "export", "upload"]}

@@ -176,8 +176,8 @@ def test_a_run_that_was_stopped_is_said_before_the_figures_of_the_one_before(
 
 @pytest.mark.parametrize(
     ("images", "seed", "stage"),
-    [(200, 0, None), (200, 1, "train"), (300, 0, "evaluator")],
-    ids=["the same", "train alone", "what the evaluator reads of train"],
+    [(200, 0, None), (200, 1, "train"), (300, 0, "identity")],
+    ids=["the same", "train alone", "what a stage reads of train"],
 )
 def test_a_stage_that_did_not_run_through_with_the_present_params_is_said(
     tmp_path: Path, images: int, seed: int, stage: str | None
@@ -185,7 +185,7 @@ def test_a_stage_that_did_not_run_through_with_the_present_params_is_said(
     """As after a failed training, whose old outputs DVC puts back."""
     finished(tmp_path)
     (tmp_path / "dvc.lock").write_text(
-        "stages: {evaluator: {params: {params.yaml: {evaluator: {seed: 0}, train.images: 200}}}, "
+        "stages: {identity: {params: {params.yaml: {train.images: 200}}}, "
         "train: {params: {params.yaml: {train: {images: 200, seed: 0}}}}}"
     )
     (tmp_path / "params.yaml").write_text(f"evaluator: {{seed: 0}}\ntrain: {{images: {images}, seed: {seed}}}\n")
