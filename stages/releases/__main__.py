@@ -17,6 +17,7 @@ from stages.common.errors import UserError, run_stage
 from stages.common.params import Upload, load_section
 from stages.common.stage import Parser, program
 from stages.releases import catalog, channels
+from stages.releases.about import About, about, about_each
 from stages.releases.content import gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
@@ -113,13 +114,17 @@ def run_list(arguments: argparse.Namespace) -> int:
     releases, pointers = catalog.listed(store, known), {channel.name: channel.release for channel in known}
     if problems:
         print("\n".join(problems), file=sys.stderr)
+    known_of = about_each(store, releases)
+    kinds = [known_of.get(summary.release, About()) for summary in releases]
     if arguments.json:
-        _as_json({"releases": [asdict(summary) for summary in releases], "channels": pointers, "problems": problems})
+        rows = [{**asdict(summary), **asdict(kind)} for summary, kind in zip(releases, kinds, strict=True)]
+        _as_json({"releases": rows, "channels": pointers, "problems": problems})
         return DAMAGED if problems else 0
-    for summary in releases:
+    width = max((len(str(kind)) for kind in kinds), default=0)
+    for summary, kind in zip(releases, kinds, strict=True):
         when = datetime.fromtimestamp(summary.published, UTC).strftime("%Y-%m-%d %H:%M")
-        what = f"{summary.files:>5} files {summary.size / 1e6:>9.1f} MB"
-        print(f"{summary.release}  {when}  {what}  {' '.join(summary.channels)}".rstrip())
+        size = f"{summary.files:>5} files {summary.size / 1e6:>9.1f} MB"
+        print(f"{summary.release}  {when}  {size}  {kind!s:{width}}  {' '.join(summary.channels)}".rstrip())
     there = {summary.release for summary in releases}
     for name, release in pointers.items():
         if release not in there:
@@ -129,12 +134,13 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     store, release = _named(arguments)
-    manifest, facts = release.manifest(), origin(release)
+    manifest, facts, what = release.manifest(), origin(release), about(release)
     is_channel = arguments.release in channels.names(store)
     history = list(channels.read_channel(store, arguments.release).history) if is_channel else []
     if arguments.json:
-        return _as_json({**_described(release, manifest, facts), "history": history, "manifest": manifest.model_dump()})
-    print(f"release {release.name} ({release.store.url}/{release.folder})\n")
+        described = {**_described(release, manifest, facts), **asdict(what)}
+        return _as_json({**described, "history": history, "manifest": manifest.model_dump()})
+    print(f"release {release.name}{f': {what}' if str(what) else ''} ({_address(release)})\n")
     print("\n".join(f"{file.size:>12,}  {file.sha256[:12]}  {file.path}" for file in manifest.files))
     print("\n" + _facts(facts))
     for step in history:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stages.common.errors import UserError
+from stages.releases.card import CARD
 from stages.releases.channels import Channel, names, pointing_to, read_channel
 from stages.releases.content import DIGITS
 from stages.releases.manifest import Release, release_in
@@ -22,6 +23,8 @@ class Summary:
     files: int
     size: int
     channels: list[str]
+    card: int
+    """Bytes of its model card; 0 without one."""
 
 
 def listed(store: Store, channels: Iterable[Channel]) -> list[Summary]:
@@ -34,6 +37,7 @@ def listed(store: Store, channels: Iterable[Channel]) -> list[Summary]:
             files=len(entries) - 1,
             size=sum(entry.size for path, entry in entries.items() if path != MANIFEST),
             channels=[channel for channel, release in pointed.items() if release == name],
+            card=entries[CARD].size if CARD in entries else 0,
         )
         for name, entries in _folders(store).items()
         if MANIFEST in entries

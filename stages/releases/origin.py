@@ -87,7 +87,8 @@ def _cached(md5: str, clone: Path) -> bool:
 
 
 def _machine(machine: dict[str, Any]) -> Fact:
-    recorded = ", ".join(str(machine[key]) for key in ("device", "platform", "python", "image") if machine.get(key))
+    words = {"device": "", "platform": "", "python": "Python ", "image": ""}
+    recorded = ", ".join(f"{word}{machine[key]}" for key, word in words.items() if machine.get(key))
     same = machine.get("platform") == platform.platform()
     note = "this very system" if same else "a CPU of the same kind gives the same bits; others the same up to rounding"
     return Fact("machine", recorded or "not recorded", None, note)
