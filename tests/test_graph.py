@@ -101,6 +101,7 @@ def outputs(stage: str) -> list[str]:
         ("train", {"great_expectations", "matplotlib", "boto3", "pandas", "sklearn"}),
         ("report", {"torch", "great_expectations", "boto3", "pandas", "sklearn"}),
         ("upload", {"torch", "great_expectations", "matplotlib", "pandas", "sklearn"}),
+        ("releases.__main__", {"torch", "numpy", "boto3"}),
     ],
 )
 def test_a_stage_pays_only_for_what_it_uses(stage: str, heavy: set[str]) -> None:
