@@ -96,6 +96,34 @@ def test_an_empty_name_as_of_a_variable_that_is_not_set_is_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.tried("`mintage releases lst`", "error: there is no command 'lst': did you mean 'list'? ...")
+def test_a_command_of_a_command_that_is_misspelled_is_told_the_nearest(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    read: Callable[[str], None],
+) -> None:
+    assert ran("stages.releases.__main__", ["lst"], tmp_path, monkeypatch) == 2
+    said = capsys.readouterr().err
+    read(said)
+    assert said.endswith("did you mean 'list'? `python -m stages.releases --help` says what it takes\n")
+
+
+def test_an_option_that_a_command_of_a_command_lacks_leads_to_that_command_s_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran("stages.releases.__main__", ["delete", "x", "--dry-run"], tmp_path, monkeypatch) == 2
+    told = "unrecognized arguments: --dry-run: `python -m stages.releases delete --help` says what it takes"
+    assert capsys.readouterr().err == f"error: {told}\n"
+
+
+def test_a_value_that_an_option_does_not_take_is_told_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran("stages.project", ["model", "a.png", "--fit", "crp"], tmp_path, monkeypatch) == 2
+    assert capsys.readouterr().err.startswith("error: --fit: there is no 'crp': did you mean 'crop'? `python -m ")
+
+
 @pytest.mark.parametrize("module", GUARDS)
 def test_a_module_is_run_where_errors_become_a_sentence(module: str) -> None:
     assert re.fullmatch(r"run_stage\((.* else )?main\)", ast.unparse(GUARDS[module].body[-1]))

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
+from mintage.nearest import nearest
 from stages.common.errors import BAD_INPUT, UserError, quoted, say
 
 
@@ -26,10 +27,23 @@ class Parser(argparse.ArgumentParser):
         self.register("type", float, _number)
         self.register("type", Path, _path)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here: of a command's own arguments its own help tells, not that of all commands."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            guess = nearest(str(value), [str(one) for one in action.choices])
+            if isinstance(action, argparse._SubParsersAction):
+                raise argparse.ArgumentError(None, f"there is no command {quoted(value)}{guess}")
+            raise argparse.ArgumentError(action, f"there is no {quoted(value)}{guess}")
+
     def error(self, message: str) -> NoReturn:
-        wrong = UserError(
-            "arguments-invalid", f"{message.removeprefix('argument ')}: `{self.prog} --help` says what it takes"
-        )
+        said = f"{message.removeprefix('argument ')}{'' if message.endswith('?') else ':'}"
+        wrong = UserError("arguments-invalid", f"{said} `{self.prog} --help` says what it takes")
         say(wrong, str(wrong))
         raise SystemExit(BAD_INPUT)
 
