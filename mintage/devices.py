@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch.nn import Module
 
-from mintage.nearest import listed
+from mintage.nearest import not_one_of
 from mintage.networks.parts import SMALLEST_IMAGE, ImageShape
 
 _CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16")
@@ -50,7 +50,7 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
     is no such precision, or the device has no bfloat16 arithmetic: a processor without it took 28 times as long.
     """
     if name not in _PRECISIONS:
-        raise ValueError(f"precision = {name!r} is not one of {listed(name, _PRECISIONS)}")
+        raise ValueError(f"precision = {name!r}{not_one_of(name, _PRECISIONS)}")
     if name == "bfloat16" and not computes_in_bfloat16(device):
         raise ValueError(
             f"precision 'bfloat16' would be far slower than float32 on this {device.type.upper()}, "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mintage import catalog
-from mintage.nearest import like, listed, nearest
+from mintage.nearest import like, nearest, not_one_of
 from mintage.recipes import DiscriminatorRecipe, PlayerRecipe, Recipe, axes, override
 from mintage.values import annotations, make, meaning
 
@@ -30,7 +30,7 @@ def recipe_of(family: str, overrides: Mapping[str, Any], variant: str = SHORT, k
     by the dotted `key`.
     """
     if family not in _ROWS:
-        raise ValueError(f"family = {family!r} is not one of {listed(family, list(_ROWS))}")
+        raise ValueError(f"family = {family!r}{not_one_of(family, list(_ROWS))}")
     if variant not in variants(family):
         meant = f"; did you mean {close!r}?" if (close := like(variant, variants(family))) else ""
         raise ValueError(f"variant = {variant!r} is none of {family!r}: it has {', '.join(variants(family))}{meant}")

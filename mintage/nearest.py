@@ -36,10 +36,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f": did you mean {close!r}?" if close else f"; known: {', '.join(known) or 'none'}"
 
 
-def listed(name: str, known: Sequence[str]) -> str:
-    """The known names, and which of them may be meant."""
+def not_one_of(name: str, known: Sequence[str], words: str | None = None) -> str:
+    """The same, with all known names, as `words` has them; the guess first, which a long list would hide."""
     close = like(name, known)
-    return ", ".join(map(repr, known)) + (f": did you mean {close!r}?" if close else "")
+    guess = f": did you mean {close!r}? It" if close else ""
+    return f"{guess} is not one of {words or ', '.join(map(repr, known))}"
 
 
 def like(name: str, known: Sequence[str]) -> str | None:

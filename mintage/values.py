@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mintage import catalog
-from mintage.nearest import like, listed, nearest
+from mintage.nearest import like, nearest, not_one_of
 from mintage.spelling import american, american_keys, spelled_twice
 
 Made = TypeVar("Made")
@@ -179,7 +179,7 @@ def _checked(value: Any, annotation: Any, key: str, base: Any) -> Any:
     if kind.choices:
         value = value if value in kind.choices else american(value)
         if value not in kind.choices:
-            raise ValueError(f"{key} = {value!r} is not one of {listed(str(value), kind.choices)}")
+            raise ValueError(f"{key} = {value!r}{not_one_of(str(value), kind.choices)}")
     elif not _fits(value, kind):
         raise ValueError(f"{key} = {value!r} is refused: it is {_wanted(kind)}")
     return float(value) if kind.type is float else value

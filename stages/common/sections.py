@@ -1,6 +1,7 @@
 """A part of params as a model, and its errors as sentences with the nearest right name."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.error import MarkedYAMLError
 
-from mintage.nearest import like, nearest
+from mintage.nearest import nearest, not_one_of
 from mintage.spelling import american_keys, spelled_twice
 from stages.common.errors import UserError
 
@@ -23,12 +24,35 @@ WEBHOOK = r"^https?://[^/@]+(/.*)?$"
 _FORMS = {
     COLOR: "'#RRGGBB', such as '#ffffff', within quotes",
     DEVICE: "auto, cpu, cuda or cuda:N",
-    PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH, without a user or a password",
-    S3_URL: "s3://BUCKET/PREFIX, without a user or a password",
+    PUBLIC_URL: "http(s)://HOST/PATH or file:///PATH",
+    S3_URL: "s3://BUCKET/PREFIX",
     SHA256: "64 hexadecimal digits",
-    WEBHOOK: "http(s)://HOST/PATH, without a user or a password",
-    STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX, without a user or a password",
+    WEBHOOK: "http(s)://HOST/PATH",
+    STORE_URL: "file:FOLDER or s3://BUCKET/PREFIX",
 }
+_URLS = {PUBLIC_URL, S3_URL, STORE_URL, WEBHOOK}
+_FOLDER = re.compile(r"(?!\w+:)[^@]+$")
+"""A path without a scheme."""
+_WANTED = {
+    "bool_type": "be true or false",
+    "dict_type": "be a mapping, such as {{name: value}}",
+    "finite_number": "be a finite number",
+    "float_type": "be a number",
+    "greater_than": "be above {gt}",
+    "greater_than_equal": "be at least {ge}",
+    "int_type": "be a whole number",
+    "less_than": "be below {lt}",
+    "less_than_equal": "be at most {le}",
+    "list_type": "be a list",
+    "model_type": "be a mapping, such as {{name: value}}",
+    "string_too_short": "not be empty",
+    "string_type": "be a text",
+    "too_long": "have at most {max_length} entries",
+    "too_short": "have at least {min_length} entries",
+}
+"""What a value must do, by pydantic's type of error."""
+_BEFORE = ("expected <block end>", "mapping values are not allowed")
+"""Beginnings of problems of YAML that are told behind the line that is wrong."""
 
 
 class Section(BaseModel):
@@ -133,14 +157,30 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if error["type"] == "literal_error":
         expected = error["ctx"]["expected"]
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
-        close = like(str(error["input"]), allowed)
-        return f"{key} = {shown} is not one of {expected}{f': did you mean {close!r}?' if close else ''}"
+        return f"{key} = {shown}{not_one_of(str(error['input']), allowed, expected)}"
     if error["type"] in ("of_section", "value_error"):  # a sentence of this project, which may begin with the key
         return f"{key}.{error['msg']}" if error["type"] == "of_section" else f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
-        pattern = error["ctx"]["pattern"]
-        return f"{key} = {shown} is refused: write {_FORMS.get(pattern, pattern)}"
-    return f"{key} = {shown} is refused: {error['msg'][0].lower()}{error['msg'][1:]}"
+        return f"{key} = {shown} is refused: {_form(error['ctx']['pattern'], str(error['input']))}"
+    return f"{key} = {shown} is refused: {_wanted(error)}"
+
+
+def _form(pattern: str, value: str) -> str:
+    """How a value is written that must be of a pattern."""
+    if pattern == STORE_URL and _FOLDER.match(value):
+        return f"did you mean 'file:{value}'?"
+    secret = ", without a user or a password" if pattern in _URLS and "@" in value else ""
+    return f"write {_FORMS.get(pattern, pattern)}{secret}"
+
+
+def _wanted(error: dict[str, Any]) -> str:
+    """What a value must be, in plain words where there are some for this type of error."""
+    value, wanted = error["input"], _WANTED.get(error["type"])
+    if error["type"] == "int_type" and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
+    if wanted is None:
+        return f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"it must {wanted.format(**error.get('ctx', {}))}"
 
 
 def _show_value(value: Any) -> str:
@@ -175,7 +215,10 @@ def yaml_problem(error: Exception) -> str:
     if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
         return " (a character that YAML does not allow)"
     problem = str(error.problem).partition(" with value ")[0]
-    return f", line {error.problem_mark.line + 1}: {problem}"
+    if error.context == "while scanning a simple key" and error.context_mark is not None:  # its colon is missing
+        return f", line {error.context_mark.line + 1}: {problem}"
+    before = " or before it" if problem.startswith(_BEFORE) else ""
+    return f", line {error.problem_mark.line + 1}{before}: {problem}"
 
 
 Name = Annotated[str, Field(min_length=1)]

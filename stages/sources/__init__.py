@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from itertools import chain
 from typing import Protocol
 
-from mintage.nearest import nearest
+from mintage.nearest import not_one_of
 from stages.common.errors import UserError, is_full
 from stages.common.foresight import Known
 from stages.common.params import Ingest, Normalize
@@ -258,7 +258,7 @@ def module_of(name: str) -> str:
         known = [*BUILT_IN, *own]
         raise UserError(
             "source-unknown",
-            f"params.yaml: ingest.source = {name!r} is not one of {', '.join(known)}{nearest(name, known)}",
+            f"params.yaml: ingest.source = {name!r}{not_one_of(name, known, ', '.join(known))}",
         )
     return own[name]
 

@@ -119,7 +119,7 @@ def test_a_cluster_without_an_address_is_told_before_anything_runs(read: Callabl
 
 @pytest.mark.tried(
     "`ingest.source: folders`",
-    "params.yaml: ingest.source = 'folders' is not one of digits, idx, ...: did you mean 'folder'?",
+    "params.yaml: ingest.source = 'folders': did you mean 'folder'? It is not one of digits, idx, ...",
 )
 @pytest.mark.tried(
     "a slip in ingest.options, and a folder that is not there: both are told",
@@ -144,7 +144,7 @@ def test_an_unknown_source_or_option_is_refused_with_the_nearest_name(read: Call
 def test_a_table_that_is_not_there_is_refused_and_found_beside_the_images(named: dict[str, Any], setting: str) -> None:
     asked = params(source="parquet", path="photos", **named)
     asked = asked.model_copy(update={"train": asked.train.model_copy(update={"family": "dcgan"})})  # fits any of these
-    assert refusal(asked).startswith(f"params.yaml: {setting} = 'about.csv' is no file, neither in photos nor from")
+    assert refusal(asked).startswith(f"params.yaml: {setting} = 'about.csv' is not in photos, nor in this folder")
     Path("photos/about.csv").touch()
     check(asked, MADE)
 

@@ -97,11 +97,11 @@ def test_a_source_of_ones_own_that_is_broken_is_one_sentence(
 
 
 def test_a_misspelt_source_or_option_is_told_the_nearest() -> None:
-    with refused("source-unknown", "ingest.source = 'folders' is not one of ", ": did you mean 'folder'?"):
+    with refused("source-unknown", "ingest.source = 'folders': did you mean 'folder'? It is not one of "):
         checked_options(ingest_params(source="folders", path="x"))
     with refused("params-invalid", "ingest.options.image = 3 is not a known key: did you mean 'images'?"):
         checked_options(ingest_params(source="glyphs", path="x", options={"image": 3}))
-    with refused("params-invalid", "ingest.options.colors = 'grye' is not one of ", "did you mean 'gray'?"):
+    with refused("params-invalid", "ingest.options.colors = 'grye': did you mean 'gray'? It is not one of "):
         checked_options(ingest_params(source="glyphs", path="x", options={"colors": "grye"}))
 
 

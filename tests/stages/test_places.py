@@ -41,7 +41,9 @@ def test_a_metric_by_another_name_is_told_the_one_that_is_meant(name: str, meant
     assert like(name, list(METRICS)) == meant
 
 
-@pytest.mark.tried("`select.metric: fid`", "select.metric = 'fid' is not one of ...: did you mean 'frechet_distance'?")
+@pytest.mark.tried(
+    "`select.metric: fid`", "select.metric = 'fid': did you mean 'frechet_distance'? It is not one of ..."
+)
 def test_a_metric_that_is_no_metric_is_told_the_list_and_the_nearest_once(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
