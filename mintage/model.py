@@ -356,7 +356,7 @@ class Model:
         ways = {
             "write": "writes words: call write(count)",
             "translate": f"makes images of others: call translate(sources){frames}",
-            "sample": "makes images of noise: call sample(count)",
+            "sample": "makes images from noise: call sample(count)",
         }
         config = self.generator.config
         own = "write" if self.vocabulary is not None else "translate" if config.translates else "sample"

@@ -48,7 +48,7 @@ DOMAINS: list[Rule] = [
     (
         lambda s: s.unpaired and s.real.domains is None,
         "this family learns from images of two domains, and this data has one: give each image's domain to "
-        "mintage.Dataset, or name a family that makes images of noise",
+        "mintage.Dataset, or name a family that makes images from noise",
     ),
     (
         lambda s: s.unpaired and not s.translates,
@@ -114,7 +114,7 @@ PAIRS: list[Rule] = [
     (
         lambda s: s.translates and not s.unpaired and not s.real.paired,
         "a family that translates learns from pairs, and this data has none: give each image a source (its partner), "
-        "or name a family that makes images of noise",
+        "or name a family that makes images from noise",
     ),
     (
         lambda s: s.translates != s.network.translates,

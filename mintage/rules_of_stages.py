@@ -86,8 +86,8 @@ STAGES: list[Rule] = [
     (lambda s: not s.stands and s.real.first is not None, WITHOUT_FIRST),
     (
         lambda s: s.stands and s.real.first is not None and not _of_noise(s.real.first),
-        "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
-        "name another in first",
+        "a first stage makes one image from noise, and this one translates, writes words or makes images of two "
+        "domains: name another in first",
     ),
     (
         lambda s: s.network.stacks and (s.game.encodes or s.game.inverts),

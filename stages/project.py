@@ -96,7 +96,7 @@ def projector(address: str) -> tuple[Model, Mark]:
     """The model of a release or a folder, and its mark. Raises UserError if it makes no pictures from noise."""
     model = loaded(address)
     if model.generator.config.translates or model.vocabulary is not None or len(model.shape) != 3:
-        raise UserError("model-does-not-project", f"{address} makes no pictures of noise: name a model that does")
+        raise UserError("model-does-not-project", f"{address} makes no pictures from noise: name a model that does")
     if model.shape[0] not in (1, 3):
         raise UserError("model-does-not-project", f"{address} makes images of {model.shape[0]} channels: no picture")
     return model, mark_of_weights(weights_of(model.generator), family_of(address))

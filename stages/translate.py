@@ -121,7 +121,7 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
             raise UserError("model-does-not-translate", f"{address} writes words: name one that translates")
         raise UserError(
             "model-does-not-translate",
-            f"{address} makes {_many(address, model)} of noise: name one that translates, or find your pictures in "
+            f"{address} makes {_many(address, model)} from noise: name one that translates, or find your pictures in "
             "what it makes by `mintage project`",
         )
     known = source[0] in (1, 3) or maps_in(source, model.shape) or has_mask(source, model.shape)

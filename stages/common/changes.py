@@ -13,10 +13,10 @@ _DIGITS = 10
 _PUT_AWAY = "`git stash -- mintage stages`"
 """Of the code alone: what changed in params.yaml stays."""
 _OTHERS = {
-    "data": "the data are others",
-    "code": "the code is another",
-    "torch": "torch is another",
-    "first": "the first stage is another",
+    "data": "the data have changed",
+    "code": "the code has changed",
+    "torch": "another version of torch",
+    "first": "the first stage has changed",
 }
 
 

@@ -39,7 +39,7 @@ class Former:
     others: list[str]
     """What else differs: `data`, `code`, `torch`."""
     modules: list[str]
-    """The modules whose code is another."""
+    """The modules whose code has changed."""
     git: dict[str, Any]
     """The state of git as it began (`git_state`); empty if it was not noted."""
 

@@ -157,8 +157,8 @@ def rollback(store: Store, name: str, to: str | None = None) -> str:
             return str(step["release"])
     raise UserError(
         "channel-without-history",
-        f"channel {name} has not pointed to {to or 'another release that is still there'} before: "
-        "`promote` points it to any release",
+        f"channel {name} has no earlier release {f'{to} ' if to else ''}that is still in the store: `promote` points "
+        "it to any release",
     )
 
 

@@ -56,7 +56,7 @@ def file_beside(setting: str, path: Path, source: Path) -> Path:
     found = next((file for file in (beside, path) if file.is_file()), None)
     if found is None:
         raise UserError(
-            "table-missing", f"{setting} = {str(path)!r} is no file, neither in {beside.parent} nor from here on"
+            "table-missing", f"{setting} = {str(path)!r} is not in {beside.parent}, nor in this folder: name a file"
         )
     return found
 

@@ -115,7 +115,7 @@ def test_the_same_seed_gives_both_images_of_the_same_latents(model: mintage.Mode
     assert pairs[0].shape == pairs[1].shape == made[0].shape == (5, 1, 8, 8)
     assert not torch.equal(pairs[0], pairs[1])
     assert torch.equal(model.sample(9, seed=3, label="dark")[:5], pairs[1])
-    with pytest.raises(ValueError, match="images of noise"):
+    with pytest.raises(ValueError, match="images from noise"):
         model.translate(pairs[0], to="dark")
 
 

@@ -155,7 +155,7 @@ def test_gone_on_it_ends_in_the_same_bits_and_never_on_another_model(first: Mode
     ("which", "part"),
     [
         ("none", "none is named"),
-        ("a translator", "one image of noise"),
+        ("a translator", "one image from noise"),
         ("an encoder's", "an encoder already"),
         ("a code's", "an information code"),
         ("other classes", "told the same"),

@@ -46,8 +46,8 @@ OF_DATA = [
     ),
     (
         why_on(model_config(resolve("pix2pix", {}), GRAY, None)),
-        "a first stage makes one image of noise, and this one translates, writes words or makes images of two domains: "
-        "name another in first",
+        "a first stage makes one image from noise, and this one translates, writes words or makes images of two "
+        "domains: name another in first",
     ),
     (
         why_on(replace(FIRST, latent_distribution="uniform")),
@@ -115,7 +115,7 @@ OF_DATA = [
     (
         why("pix2pix"),
         "a family that translates learns from pairs, and this data has none: give each image a source (its partner), "
-        "or name a family that makes images of noise",
+        "or name a family that makes images from noise",
     ),
     (
         refusal(resolve("pix2pix", {"residual": True}), Signature((3, 8, 8), source_shape=(2, 8, 8))),
@@ -143,7 +143,7 @@ OF_DATA = [
     (
         why("discogan"),
         "this family learns from images of two domains, and this data has one: give each image's domain to "
-        "mintage.Dataset, or name a family that makes images of noise",
+        "mintage.Dataset, or name a family that makes images from noise",
     ),
     (
         refusal(resolve("dtn", {}), Signature(GRAY, domains=("d", "e"))),

@@ -158,7 +158,7 @@ def test_an_image_may_be_as_large_as_its_first_stage_or_twice_as_large_or_of_odd
         ("stackgan", {"first": "other classes"}, "told the same"),
         ("stackgan", {"first": "told nothing"}, "told the same"),
         ("stackgan", {"first": "other size"}, "1, 2, 4 or 8 times"),
-        ("stackgan", {"first": "a translator"}, "one image of noise"),
+        ("stackgan", {"first": "a translator"}, "one image from noise"),
         ("cgan", {"first": "fitting"}, "no use of a first stage"),
         ("cgan", {"first": "an address that leads nowhere"}, "no use of a first stage"),
     ],

@@ -152,7 +152,7 @@ TREES: dict[str, Case] = {
     "a label twice": Case(
         "folder", labels("l.csv", "id,class\na,b\na,c\n"), "l.csv names a key twice ('a')", params=CSV
     ),
-    "no labels file": Case("folder", tree(), "ingest.labels = 'l.csv' is no file, neither in input nor", params=CSV),
+    "no labels file": Case("folder", tree(), "ingest.labels = 'l.csv' is not in input, nor in this folder", params=CSV),
     "broken JSON": Case(
         "folder", labels("l.json", '{"a": '), "l.json cannot be read as labels (Expecting", params=JSON
     ),

@@ -113,4 +113,4 @@ def test_a_translator_is_refused(folder: Path, tmp_path: Path) -> None:
     mintage.train(pairs, "pix2pix", 64, {"width": 4}, progress=False).model.save(tmp_path / "pairs")
     given = [str(folder / "in"), "--release", str(tmp_path / "pairs"), "--out", str(tmp_path / "out")]
     code, said = try_stage_in(folder, "project", *given)
-    assert (code, "makes no pictures of noise: name a model that does" in said) == (2, True)
+    assert (code, "makes no pictures from noise: name a model that does" in said) == (2, True)

@@ -105,7 +105,7 @@ def test_the_same_first_release_is_gone_on_from_and_another_begins_anew(
     publish(folder, first_stage(folder, seed=1))
     write_params(folder, PARAMS | {"train.first": "published/channels/first"})
     said = run_stage_in(folder, "train")
-    assert "training starts anew: the first stage is another" in said
+    assert "training starts anew: the first stage has changed" in said
 
 
 OTHERS: dict[str, dict[str, Any]] = {

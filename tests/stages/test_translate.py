@@ -259,8 +259,8 @@ def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, mod
         (["empty"], "there is no picture in empty"),
         (["a.png", "a.jpg"], "would both be written to out/a.png"),
         (["a.png", "--release", "nothing"], "nothing/manifest.json is not there"),
-        (["a.png", "--release", "noise"], "noise makes images of noise: name one that translates"),
-        (["a.png", "--release", "tunes"], "tunes makes bars of noise: name one that translates"),
+        (["a.png", "--release", "noise"], "noise makes images from noise: name one that translates"),
+        (["a.png", "--release", "tunes"], "tunes makes bars from noise: name one that translates"),
     ],
 )
 def test_what_cannot_be_translated_is_one_sentence(
