@@ -29,7 +29,7 @@ from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import checked_options, has_attributes, medium_from, named, paired_from, reads_path
+from stages.sources import Source, checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -49,10 +49,12 @@ def main() -> None:
 def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
     of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
-    known, unread = (None, []) if of_source else _known_by_names(params, root)
+    source, unread = (None, []) if of_source else _source_by_names(params, root)
+    known = None if source is None else source.known(params.normalize)
     problems = [
         *of_source,
         *unread,
+        *_few(params, source),
         *_store(params, root),
         *_card(params.upload),
         *_moved(params, root),
@@ -281,17 +283,27 @@ def _notes_of_data(params: Params) -> Iterator[str]:
                 yield f"of the data as ingest brought it last: {problem}"
 
 
-def _known_by_names(params: Params, root: Path) -> tuple[Known | None, list[str]]:
-    """What the names in the source tell of the data, where they do so at once; or why it cannot be read."""
+def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[str]]:
+    """The source, where names tell at once what it has; or why it cannot be read."""
     ingest = params.ingest.model_copy(update={"path": str(root / params.ingest.path)})
     try:
-        source = named(ingest)
+        return named(ingest), []
     except UserError as error:
         shown = str(error).removeprefix(f"{ingest.path} ")
         return None, [f"ingest.path = {params.ingest.path!r} {shown}" if shown != str(error) else shown]
     except (ModuleNotFoundError, OSError):  # the stage has a sentence on it
         return None, []
-    return (None if source is None else source.known(params.normalize)), []
+
+
+def _few(params: Params, source: Source | None) -> Iterator[str]:
+    """A sentence on fewer images than the gate lets pass, even if none is held out."""
+    least = params.validate_.min_images
+    if source is not None and source.count is not None and source.count < least:
+        many = source.medium.words.many
+        yield (
+            f"ingest.path = {params.ingest.path!r} has {source.count:,} {many}, and validate.min_images asks for "
+            f"{least:,} to train on, beside those that are held out: add {many}, or set it lower"
+        )
 
 
 def _known(params: Params) -> Known:

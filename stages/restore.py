@@ -26,7 +26,8 @@ def main() -> None:
     except UserError as error:  # some outputs are not in the cache
         problem = str(error)
     came_back = [path for path in missing if Path(path).exists()]
-    print(f"brought back as they were: {', '.join(came_back)}" if came_back else problem)
+    back = "DVC removes a stage's files before it runs; those of the last run that worked are back: "
+    print(f"{back}{', '.join(came_back)}" if came_back else problem)
 
 
 def _around(path: str) -> set[Path]:

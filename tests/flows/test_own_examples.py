@@ -64,8 +64,8 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
     if params.ingest.source == "archive":  # whose names are looked at: a stand-in for what the example's command brings
         with zipfile.ZipFile("data/source/digits.zip", "w") as packed:
             for domain in values["ingest"]["domains"]:
-                for label in range(2):
-                    packed.writestr(f"{domain}/{label}/0000.pgm", b"")
+                for number in range(params.validate_.min_images):
+                    packed.writestr(f"{domain}/{number % 2}/{number:04d}.pgm", b"")
     if example.after is None:
         check(params, [])
         return

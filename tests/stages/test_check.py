@@ -34,6 +34,7 @@ def params(url: str = "file:published", **ingest: Any) -> Params:
     values = load_params(ROOT / "params.yaml").model_dump(by_alias=True)
     values["ingest"] |= ingest
     values["upload"]["url"] = url
+    values["validate"]["min_images"] = 2
     return Params.model_validate(values)
 
 
@@ -129,6 +130,18 @@ def test_a_cluster_without_an_address_is_told_before_anything_runs(read: Callabl
 def test_an_unknown_source_or_option_is_refused_with_the_nearest_name(read: Callable[[str], None]) -> None:
     read(refusal(params(source="folders")))
     read(refusal(params(source="ring", options={"point": 3}, path="nowhere")))
+
+
+@pytest.mark.tried(
+    "`mintage check` of fewer pictures in a folder than the gate lets pass",
+    "params.yaml: ingest.path = 'few' has 6 images, and validate.min_images asks for 7 to train on, beside those that "
+    "are held out: add images, or set it lower",
+)
+def test_fewer_images_than_the_gate_asks_for_are_told_by_their_names(read: Callable[[str], None]) -> None:
+    write_tree(Path("few"), {"a": 3, "b": 3})
+    asked = params(source="folder", path="few")
+    check(asked, MADE)
+    read(refusal(asked.model_copy(update={"validate_": asked.validate_.model_copy(update={"min_images": 7})})))
 
 
 @pytest.mark.parametrize(

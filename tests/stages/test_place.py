@@ -168,6 +168,15 @@ def test_what_another_command_is_making_is_not_brought_back_under_it(
     assert asked == [("checkout", "--quiet", "metrics/b.json")]
 
 
+def test_what_comes_back_after_a_failure_is_placed(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(restore, "run_dvc", lambda *words: (workspace / words[-1]).touch())
+    (workspace / "dvc.lock").write_text("stages:\n  a:\n    outs: [{path: made.json}]\n")
+    restore.main()
+    assert capsys.readouterr().out.endswith("those of the last run that worked are back: made.json\n")
+
+
 @pytest.mark.tried(
     "a stage by hand while `dvc repro` is at it",
     "error: `dvc repro` (process ...) is at sample here: wait for its end, or stop it; nothing was touched",
