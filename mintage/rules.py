@@ -50,12 +50,12 @@ LABELS: list[Rule] = [
     (
         lambda s: s.needs == "label" and s.real.classes is None,
         "a conditional family learns from labels, and this data has none: name an unconditional family, such as "
-        "infogan (of points modern_points)",
+        "infogan (of sounds and volumes dcgan, of points modern_points)",
     ),
     (
         lambda s: s.needs == "label" and len(s.real.classes or ()) < 2,
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
-        "infogan (of points modern_points)",
+        "infogan (of sounds and volumes dcgan, of points modern_points)",
     ),
     (
         lambda s: s.generator_is_conditional and not s.discriminator.teaches_class,

@@ -96,12 +96,12 @@ OF_DATA = [
     (
         why("cgan", None),
         "a conditional family learns from labels, and this data has none: name an unconditional family, such as "
-        "infogan (of points modern_points)",
+        "infogan (of sounds and volumes dcgan, of points modern_points)",
     ),
     (
         why("ssgan", ("only",)),
         "a conditional family needs at least two classes, and this data has one: name an unconditional family, such as "
-        "infogan (of points modern_points)",
+        "infogan (of sounds and volumes dcgan, of points modern_points)",
     ),
     (
         why("sngan_attributes"),
