@@ -131,7 +131,8 @@ def _observed(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Any:
     if "observed_value" in result:
         return result["observed_value"]
     if "column" in check.arguments and (check.unit is None or check.table in ONE_ROW):
-        return span(table[check.arguments["column"]])
+        # of what fails all digits that matter, or -1.00001 would be a -1 that is allowed
+        return span(table[check.arguments["column"]], digits=3 if result["success"] else 6)
     offenders: int = result["unexpected_count"]
     asked = result["element_count"] - result.get("missing_count", 0)
     if check.unit == SHARE:
@@ -139,9 +140,13 @@ def _observed(check: Check, result: dict[str, Any], table: pd.DataFrame) -> Any:
     return offenders
 
 
-def span(column: "pd.Series[Any]") -> Any:
-    """The values of a column: a single one, or lowest to highest."""
+def span(column: "pd.Series[Any]", digits: int) -> Any:
+    """The values of a column: a single one, or lowest to highest, to these digits where they are not whole."""
     low, high = column.min(), column.max()
     if pd.isna(low):
         return "nothing"
-    return low.item() if low == high and math.isfinite(low) else f"{low:.6g} to {high:.6g}"
+    return low.item() if low == high and math.isfinite(low) else f"{_text(low, digits)} to {_text(high, digits)}"
+
+
+def _text(value: float, digits: int) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.{digits}g}"

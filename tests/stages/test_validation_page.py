@@ -112,3 +112,15 @@ def test_a_page_with_warnings_only_says_that_the_data_may_be_trained_on(tmp_path
     assert "Warnings: 1 of 26 expectations" in page.text
     assert "The data may be trained on" in page.text
     assert "Nothing trains" not in page.text
+
+
+def test_a_range_that_holds_is_rounded_and_one_that_does_not_keeps_what_is_wrong(tmp_path: Path) -> None:
+    stats = valid_stats()
+    stats["max"] = np.linspace(0.74902, 1, len(stats))
+    assert found(judged(tmp_path / "holds", stats, manifest_of(stats, CLASSES)), "max") == "0.749 to 1"
+    stats.loc[0, "max"] = 1.00001
+    assert found(judged(tmp_path / "fails", stats, manifest_of(stats, CLASSES)), "max").endswith(" to 1.00001")
+
+
+def found(verdicts: list[Verdict], column: str) -> str:
+    return next(one.format(one.observed) for one in verdicts if one.column == column)
