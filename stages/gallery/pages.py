@@ -231,10 +231,16 @@ def _templates() -> Environment:
         "formula": formula,
         "channel_file": channel_file,
         "cut": lambda value: cut(str(value)),
+        "breakable": breakable,
         "for_cards": lambda figures: json.dumps({one.metric: [one.value, one.floor, one.number] for one in figures}),
     }
     templates.globals |= {"levels_in_words": LEVELS, "marks": {"good": "✓", "fair": "~", "poor": "✗", "unknown": "·"}}
     return templates
+
+
+def breakable(name: str) -> Markup:
+    """A param's name, in which a line may end behind each dot and underscore."""
+    return Markup("<wbr>").join(re.findall(r"[^._]*[._]|[^._]+", name))
 
 
 _OF_THE_SITE = "'self' file: blob: 'wasm-unsafe-eval'"

@@ -1,5 +1,6 @@
 """The explorer in real Chromium: drawn, dragged, chosen, and compared with what Python makes, from a plain folder."""
 
+import shutil
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -301,3 +302,20 @@ def test_first_pictures_are_seeds_of_the_browser_alone(window: Browser, models: 
     first = Page(window, models, "noise").set("seed", 42)
     again = Page(window, models, "noise").set("seed", 42)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_page_on_a_disk_whose_explorer_does_not_load_says_how_to_serve_it(
+    models: Site, window: Browser, tmp_path: Path
+) -> None:
+    gallery, made = models
+    page = shutil.copytree(gallery.site, tmp_path / "site") / "releases" / made["noise"].release
+    (page / "explorer.js").unlink()
+    window.open(page / "index.html", 1400)
+    script = """
+    document.getElementById("explore").scrollIntoView();
+    await explorer.ready.catch(() => null);
+    return document.getElementById("explore-status").textContent;
+    """
+    said = str(window.run(script))
+    assert said.startswith("The explorer does not work in this browser: explorer.js is missing: ")
+    assert said.endswith("run `python3 -m http.server` in the site's folder, and open http://localhost:8000")

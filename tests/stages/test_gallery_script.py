@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stages.gallery import pages
+from stages.gallery.pages import breakable
 from tests.stages.gallery_sites import Gallery
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
@@ -99,3 +100,10 @@ def test_of_two_figures_the_better_one_is_told_apart_by_the_direction_of_its_met
 @pytest.mark.parametrize(("asked", "pair"), [("#b,c", ["b", "c"]), ("#c", ["c", "a"]), ("#x,<b>", ["a", "b"])])
 def test_the_address_names_the_two_and_what_it_does_not_name_is_the_newest(asked: str, pair: list[str]) -> None:
     assert in_node("compare.js", "m.pairOf(g.asked, ['a', 'b', 'c'])", asked=asked) == pair
+
+
+@node
+def test_a_param_s_name_ends_a_line_behind_a_dot_or_an_underscore_alone() -> None:
+    assert in_node("compare.js", "m.broken(g.name)", name="normalize.channels") == ["normalize.", "channels"]
+    assert in_node("compare.js", "m.broken(g.name)", name="recipe.prior_weight") == ["recipe.", "prior_", "weight"]
+    assert breakable("a.<b_c>") == "a.<wbr>&lt;b_<wbr>c&gt;"

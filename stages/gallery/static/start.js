@@ -11,7 +11,7 @@ const explorer = {};
 const startExplorer = async () => {
   const section = $("explore");
   const begun = performance.now();
-  say("Loading the generator …");
+  say("Loading the generator, which takes some seconds …");
   await Promise.all([loadScript(section.dataset.runtime).then(readyRuntime), loadScript(section.dataset.release)]);
   const engines = {};
   for (const name of Object.keys(RELEASE.generators)) engines[name] = await Engine.open(RELEASE, name);
@@ -32,14 +32,20 @@ const startExplorer = async () => {
   startQuiz(RELEASE, engine);
 };
 
+/** What to do where a browser reads less beside a page from a disk than beside one from a server. */
+const elsewhere = () => location.protocol === "file:"
+  ? ". From a disk some browsers read less: run `python3 -m http.server` in the site's folder, and open http://localhost:8000"
+  : "";
+
 if (typeof document !== "undefined") {
+  say("The generator is loaded as soon as this is in sight.");
   explorer.ready = new Promise((done) => {
     const observer = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       observer.disconnect();
       done(
         startExplorer().catch((error) => {
-          say(`The explorer does not work in this browser: ${error.message}`);
+          say(`The explorer does not work in this browser: ${error.message}${elsewhere()}`);
           throw error;
         }),
       );

@@ -22,6 +22,9 @@ const paramRows = (usual, left, right) => {
     .map((name) => [name, has(left, name) ?? "–", has(right, name) ?? "–"]);
 };
 
+// A name in the parts between which a line may end.
+const broken = (name) => name.match(/[^._]*[._]|[^._]+/g) ?? [];
+
 // The two that the address names, else the newest two.
 const pairOf = (hash, releases) => {
   const asked = hash.replace(/^#/, "").split(",").filter((release) => releases.includes(release));
@@ -59,7 +62,9 @@ if (typeof document !== "undefined") {
     const body = made.createTBody();
     rows.forEach(([name, ...cells]) => {
       const row = body.insertRow();
-      row.append(make("th", name, { scope: "row" }), ...cells.map(([text, best]) => make("td", text, best ? { class: "best" } : {})));
+      const heading = make("th", "", { scope: "row" });
+      heading.append(...broken(name).flatMap((part) => [part, make("wbr")]));
+      row.append(heading, ...cells.map(([text, best]) => make("td", text, best ? { class: "best" } : {})));
     });
     box.append(made);
     return box;
@@ -97,4 +102,4 @@ if (typeof document !== "undefined") {
     place.textContent = "Nothing has been published yet.";
   }
 }
-if (typeof module !== "undefined") module.exports = { comparable, figureRows, paramRows, pairOf };
+if (typeof module !== "undefined") module.exports = { broken, comparable, figureRows, paramRows, pairOf };
