@@ -256,13 +256,16 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
         return "The generator is the first model's; an encoder alone learned (encoder_loss in metrics/train.tsv)."
     if course == "unknown":
         return "Too few checkpoints to say whether it was still getting better."
-    images, last = _curve(rows)[-1]
-    if course == "falling":
+    curve, text = _curve(rows), METRICS["frechet_distance"].text
+    (images, last), least = curve[-1], min(value for _, value in curve)
+    if course == "falling" and last < curve[-2][1]:
         return f"The Frechet distance was still falling when the training ended, at {images:,} images."
+    if course == "falling":
+        fell = f"fell in the last quarter of the training, to {text(least)}"
+        return f"The Frechet distance {fell}, and ended at {text(last)}, at {images:,} images."
     if course == "level":
         return f"The Frechet distance no longer fell when the training ended, at {images:,} images."
-    risen = METRICS["frechet_distance"].text(last)
-    return f"The Frechet distance rose again, to {risen}, when the training ended, at {images:,} images."
+    return f"The Frechet distance rose again, to {text(last)}, when the training ended, at {images:,} images."
 
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:

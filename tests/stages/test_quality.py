@@ -155,6 +155,20 @@ def test_a_curve_that_falls_slowly_at_every_checkpoint_still_falls() -> None:
     assert course_of([*slow[:-2], slow[-1], slow[-2]]) == "level"
 
 
+@pytest.mark.tried(
+    "a training whose distance fell in its last quarter, and no more at its last step",
+    "The Frechet distance fell in the last quarter of the training, to 0.429, and ended at 0.430, at 10 images. Longer "
+    "may be better still",
+)
+def test_a_curve_that_fell_late_and_not_at_its_last_step_is_not_said_to_fall_still(read: Callable[[str], None]) -> None:
+    curve = [3.0, 2.0, 1.5, 1.2, 1.0, 0.8, 0.7, 0.538, 0.429, 0.430]
+    rows: list[dict[str, Any]] = [{"images": n + 1, "frechet_distance": value} for n, value in enumerate(curve)]
+    found = verdict(rows, REAL | {"frechet_distance": 0.429}, NEITHER, ABOUT)
+    assert found["course"] == "falling"
+    read(f"{found['curve']} {found['advice']}")
+    assert "still falling" in verdict(rows[:-1], REAL | {"frechet_distance": 0.429}, NEITHER, ABOUT)["curve"]
+
+
 def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -> None:
     """Where held-out images are of other writers, say, no split by chance is as far apart as they are."""
     assert judged(frechet_distance=12.8, frechet_floor=10.6)["sentence"].startswith(
