@@ -15,6 +15,7 @@ from mintage.errors import DivergedError
 from mintage.evaluator import Evaluator
 from mintage.learning import FULL, Schedule, images_beside, train_evaluator
 from mintage.quality import quality
+from mintage.randomness import stream
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
 from stages.common.errors import UserError, run_stage
@@ -29,13 +30,14 @@ from stages.common.params import load_section, load_value
 from stages.common.provenance import recorded
 from stages.common.reading import batches_of, conditions_of, evaluator_config, real_images, require_passed_gate
 from stages.common.resume import Resume
-from stages.common.split import Split
+from stages.common.split import BATCH, Split
 from stages.common.stage import explain_interrupt, parser_of, progress_bar
 from stages.media import medium_of
 from stages.media.medium import Medium
 from stages.training.fit import require_recipe
 
 RESUME = Path(".resume/evaluator")
+_OF_SPLITS = ("train_", "holdout_")
 
 
 def main() -> None:
@@ -69,7 +71,7 @@ def evaluator(params: EvaluatorParams, root: Path, meter: Meter | None = None) -
         place: fit(params, part, medium, Keeper(resumes[place], meter)) for place, part in places(train).items()
     }
     with replacing_directory(root / "models/evaluator") as folder:
-        figures = _written(networks, params, holdout, folder)
+        figures = _written(networks, params, train, holdout, folder)
         if shorter and figures["images"]:
             figures["turned_down"] = shorter
         write_json(root / "metrics/evaluator.json", figures)
@@ -87,16 +89,18 @@ def places(split: Split) -> dict[str, Split]:
     return {str(number): split.of_domain(name) for number, name in enumerate(names)} if names else {"": split}
 
 
-def _written(networks: dict[str, Evaluator], params: EvaluatorParams, holdout: Split, folder: Path) -> dict[str, Any]:
+def _written(
+    networks: dict[str, Evaluator], params: EvaluatorParams, train: Split, holdout: Split, folder: Path
+) -> dict[str, Any]:
     """`metrics/evaluator.json`; for two domains the means over both, and each one's values."""
-    parts, each = places(holdout), list[dict[str, Any]]()
+    known, parts, each = places(train), places(holdout), list[dict[str, Any]]()
     for place, network in networks.items():
         (folder / place).mkdir(exist_ok=True)
         sha256 = write_evaluator(folder / place, network)
-        each.append(measure(network, params, parts[place]) | {"sha256": sha256})
+        each.append(measure(network, params, known[place], parts[place]) | {"sha256": sha256})
     if not holdout.domains:
         return each[0]
-    means = {name: sum(one[name] for one in each) / len(each) for name in each[0] if name.startswith("holdout_")}
+    means = {name: sum(one[name] for one in each) / len(each) for name in each[0] if name.startswith(_OF_SPLITS)}
     return {
         **each[0],
         **means,
@@ -149,13 +153,17 @@ def fit(params: EvaluatorParams, train: Split, medium: Medium, keeper: Keeper) -
             raise UserError("evaluator-diverged", f"{error}: lower evaluator.learning_rate") from None
 
 
-def measure(network: Evaluator, params: EvaluatorParams, holdout: Split) -> dict[str, Any]:
-    """How well the evaluator does its task on the holdout."""
-    name = "holdout_accuracy" if network.config.condition else "holdout_explained_variance"
-    name = "holdout_surprise" if network.config.words else name
+def measure(network: Evaluator, params: EvaluatorParams, train: Split, holdout: Split) -> dict[str, Any]:
+    """How well the evaluator does its task on the holdout, and on as many images that it learned from."""
+    name = "accuracy" if network.config.condition else "explained_variance"
+    name = "surprise" if network.config.words else name
+    random, known = stream(params.seed, "evaluator/known"), conditions_of(train)
+    rows = torch.randperm(len(train), generator=random)[: len(holdout)].sort().values
+    seen = (torch.from_numpy(train.take(some.numpy())) for some in torch.split(rows, BATCH))
     return {
         "kind": network.config.kind,
-        name: quality(network, batches_of(holdout), conditions_of(holdout)),
+        f"train_{name}": quality(network, seen, None if known is None else known[rows]),
+        f"holdout_{name}": quality(network, batches_of(holdout), conditions_of(holdout)),
         "images": params.images if list(network.parameters()) else 0,
         "holdout_images": len(holdout),
         "features": network.features(torch.from_numpy(holdout.take(np.zeros(1, np.int64)))).shape[1],

@@ -15,7 +15,7 @@ from mintage.catalog import INVERTING
 from stages.common.device import steady_device_for
 from stages.common.errors import UserError, run_stage
 from stages.common.files import read_json, replacing, replacing_directory, write_json, write_tsv
-from stages.common.judge import doubt
+from stages.common.judge import by_heart, doubt
 from stages.common.mapping import MapShards, map_shards
 from stages.common.models import write_generator
 from stages.common.params import Data, Select, load_section
@@ -29,7 +29,7 @@ from stages.selection.chosen import ChosenFigures, length_of, measure_chosen
 from stages.selection.directions import Direction
 from stages.selection.inputs import Inputs, measure_elsewhere, read_inputs
 from stages.selection.nearest import nearest_drawn
-from stages.selection.quality import Subject, verdict
+from stages.selection.quality import Subject, floor_is_no_chance, verdict
 from stages.selection.reference import Reference
 from stages.selection.rows import absent_in, attributes, classes, columns, expected, without_floors
 from stages.selection.rule import Choice, Row, choose, cost_of_last, sentence, why
@@ -104,7 +104,9 @@ def beside(measured: Table) -> dict[str, Row]:
 
 
 def subject(inputs: Inputs, measured: Table) -> Subject:
-    real, trained = inputs.real, inputs.trained
+    real, trained, judge = inputs.real, inputs.trained, inputs.evaluator
+    own = real.judge.network.name == "domain"
+    known = by_heart(judge, real.chance) if own and floor_is_no_chance(measured.real.figures) else None
     return Subject(
         family=trained.get("family", ""),
         training=length_of(trained),
@@ -116,7 +118,8 @@ def subject(inputs: Inputs, measured: Table) -> Subject:
         sources=measured.baseline,
         first=measured.first,
         stays=trained.get("recipe", {}).get("game") in INVERTING,
-        doubt=doubt(inputs.evaluator, real.chance) if real.judge.network.name == "domain" else None,
+        doubt=known or (doubt(judge, real.chance) if own else None),
+        by_heart=known is not None,
     )
 
 

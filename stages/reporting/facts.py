@@ -125,7 +125,10 @@ class Drift(Facts):
 
 class Evaluator(Facts):
     kind: str
+    train_accuracy: Number = None
+    """On training images; None in a run of before it was measured."""
     holdout_accuracy: Number = None
+    train_explained_variance: Number = None
     holdout_explained_variance: Number = None
     holdout_surprise: Number = None
     images: int

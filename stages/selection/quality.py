@@ -64,6 +64,8 @@ class Subject:
     """Whether the generator is an earlier model's, for which only an encoder learned."""
     doubt: str | None = None
     """What the evaluator does too badly to be believed, as a verb phrase; None if there is nothing."""
+    by_heart: bool = False
+    """Whether that is to know the training images by heart, so that the floors made of them are none."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
 
 def findings(row: Row, score: dict[str, Any] | None, about: Subject) -> list[Finding]:
     """Findings on the Frechet distance, on what the medium is judged by, and on how well the condition is met."""
-    found = [_of_distance(row)]
+    found = [_of_distance(row, by_heart=about.by_heart)]
     if about.sources is not None:
         found += [] if _without_pairs(row) else [_of_sources(row, about.sources), _of_light(row)]
     found += [] if about.first is None else [_of_first(row, about.first)]
@@ -134,7 +136,13 @@ def worst(found: Sequence[Finding]) -> Level:
     return next((level for level in order if any(one.level == level for one in found)), "unknown")
 
 
-def _of_distance(row: Row) -> Finding | None:
+def floor_is_no_chance(real: Row) -> bool:
+    """Whether training images are further from the held-out ones than any new split by chance; False if not known."""
+    floor, high = real.get("frechet_distance"), real.get(METRICS["frechet_distance"].interval[1])
+    return floor is not None and high is not None and floor > high
+
+
+def _of_distance(row: Row, *, by_heart: bool) -> Finding | None:
     metric = METRICS["frechet_distance"]
     value, floor = row.get("frechet_distance"), row.get(metric.floor)
     if value is None or floor is None:
@@ -142,14 +150,15 @@ def _of_distance(row: Row) -> Finding | None:
     low, high = (row.get(column) for column in metric.interval)
     most = max(floor, high or 0.0, 1e-9)  # the floor itself where the holdout is of another kind than the training
     figure = f"{metric.title} {metric.text(value)}"
-    if low is not None and value <= most:
-        return Finding("good", f"{figure}, not to be told from real images ({metric.text(low)} to {metric.text(most)})")
+    if by_heart:
+        return Finding("unknown", f"{figure} (training images: {metric.text(floor)})")
+    if low is not None and high is not None and value <= high:
+        return Finding("good", f"{figure}, not to be told from real images ({metric.text(low)} to {metric.text(high)})")
     level, times = _times(value, most)
     of_real = "the most that real images reach by chance" if most == high else "what real images reach"
     unlike = "; held-out images differ from the training's by more than chance" if high and most > high else ""
-    return Finding(
-        level, f"{figure}, {times:.{0 if times >= 10 else 1}f} times {of_real} ({metric.text(most)}{unlike})"
-    )
+    beside = "no more than" if value <= most else f"{times:.{0 if times >= 10 else 1}f} times"
+    return Finding(level, f"{figure}, {beside} {of_real} ({metric.text(most)}{unlike})")
 
 
 def _of_own(name: str, row: Row, least: float) -> Finding | None:
@@ -270,6 +279,10 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
     """What to do, in a sentence or more."""
+    if about.by_heart:
+        return (
+            f"Bring more {about.medium.words.many}{_few(about)}: a longer training of the evaluator would hardly help."
+        )
     if about.doubt:
         return "Raise evaluator.images, and judge again."
     if level == "good":

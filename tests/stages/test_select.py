@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from ruamel.yaml import YAML
@@ -17,9 +19,10 @@ from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.files import read_json, write_json
 from stages.common.licenses import license_entries
 from stages.common.models import read_evaluator, read_generator
-from stages.common.params import Guard, Select, load_section
+from stages.common.params import Evaluator, Guard, Select, load_section
 from stages.common.pictures import grid_scale
 from stages.common.split import Split
+from stages.evaluator import evaluator
 from stages.media.images import Images
 from stages.media.medium import Words
 from stages.reporting.selection import Checkpoint, Selection
@@ -179,11 +182,28 @@ def test_nothing_is_good_or_poor_by_an_evaluator_that_knows_no_class(
 ) -> None:
     folder = copy_of(finished, tmp_path)
     figures = read_json(folder / "metrics/evaluator.json")
-    write_json(folder / "metrics/evaluator.json", figures | {"holdout_accuracy": right})
+    write_json(folder / "metrics/evaluator.json", figures | {"train_accuracy": right, "holdout_accuracy": right})
     verdict = select(select_params(folder), folder)["verdict"]
     assert (verdict["level"] != "unknown") == trusted
     assert ("where guessing is right on" in verdict["sentence"]) != trusted
     assert ("Raise evaluator.images" in verdict["advice"]) != trusted
+
+
+def test_an_evaluator_that_knows_its_images_by_heart_is_doubted(finished: Path, tmp_path: Path) -> None:
+    """Labels by chance can be learned in no other way."""
+    folder, random = copy_of(finished, tmp_path), np.random.default_rng(0)
+    for shard in sorted((folder / "data/normalized").glob("*/*.parquet")):
+        rows = pq.read_table(shard)
+        labels = pa.array(random.integers(10, size=len(rows)), pa.int64())
+        rows = rows.set_column(rows.schema.get_field_index("label"), rows.schema.field("label"), labels)
+        pq.write_table(rows, shard, row_group_size=25)
+    params = load_section(Evaluator, folder / "params.yaml").model_copy(update={"images": 40_000})
+    figures = evaluator(params, folder)
+    assert figures["train_accuracy"] > figures["holdout_accuracy"] + 0.3
+    verdict = select(select_params(folder), folder)["verdict"]
+    assert verdict["level"] == "unknown"
+    assert "knows its training images by heart" in verdict["sentence"]
+    assert "Bring more images (400 are few)" in verdict["advice"]
 
 
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
