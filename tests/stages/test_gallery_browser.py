@@ -9,6 +9,7 @@ from stages.releases.channels import promote
 from stages.releases.manifest import release_in
 from tests.stages.browser import CHROMIUM, look_at
 from tests.stages.gallery_sites import Gallery, with_encoder
+from tests.stages.webdriver import DRIVER, browser
 
 pytestmark = [
     pytest.mark.browser,
@@ -53,3 +54,55 @@ def test_a_comparison_shows_the_two_that_its_address_names(site: Path, tmp_path:
     assert console == []
     assert (seen["images"], seen["broken"]) == (2, 0)
     assert [source.split("/")[-2] for source in seen["sources"]] == [second, first]
+
+
+FILTERED = """
+const form = document.getElementById("filters");
+form.elements.family.value = given[0];
+form.dispatchEvent(new Event("input"));
+const cards = [...document.getElementById("releases").children];
+return [cards.map((card) => card.dataset.family), document.getElementById("count").textContent];
+"""
+PICKED = """
+document.querySelector(`[data-family="${given[0]}"] .pick input`).click();
+return document.getElementById("chosen").querySelector("a")?.hash;
+"""
+SHOWN = """
+const form = document.getElementById("filters");
+form.elements.metric.value = given[0];
+form.dispatchEvent(new Event("input"));
+const names = [...document.querySelectorAll(".card")[0].querySelectorAll("dt")];
+return names.filter((name) => name.offsetParent).map((name) => name.textContent);
+"""
+CHECKED = (
+    "return [...document.querySelectorAll('.pick input:checked')].map((box) => box.closest('.card').dataset.family);"
+)
+
+
+driven = pytest.mark.skipif(DRIVER is None, reason="no chromedriver on this machine: nothing is chosen in the gallery")
+
+
+@driven
+def test_cards_that_are_filtered_out_come_back_in_their_order_with_what_was_chosen_meanwhile(site: Path) -> None:
+    with browser() as window:
+        window.open(site / "index.html")
+        everything, _ = window.run(FILTERED, "")
+        assert everything == ["vae", "cgan", "מחולל", "wgan"]
+        window.run(PICKED, "vae")
+        assert window.run(FILTERED, "cgan") == [["cgan"], "1 shown"]
+        assert window.run(PICKED, "cgan") is not None
+        assert window.run(FILTERED, "wgan") == [["wgan"], "1 shown"]
+        window.run(PICKED, "wgan")  # in place of the first, which is not there to be seen
+        assert window.run(FILTERED, "") == [everything, "4 shown"]
+        assert window.run(CHECKED) == ["cgan", "wgan"]
+        assert window.console() == []
+
+
+@driven
+def test_the_figure_that_is_asked_for_stands_in_place_of_the_cards_own(site: Path) -> None:
+    with browser() as window:
+        window.open(site / "index.html")
+        own = window.run(SHOWN, "")
+        assert len(own) == 3
+        assert window.run(SHOWN, "recall") == ["Recall"]
+        assert window.run(SHOWN, "") == own

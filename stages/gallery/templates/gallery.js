@@ -40,11 +40,15 @@ if (typeof document !== "undefined") {
     figures: JSON.parse(element.dataset.figures),
     text: `${element.textContent} ${element.dataset.release}`.toLowerCase(),
     usual: [...element.querySelectorAll("dl > div")],
+    box: element.querySelector(".pick input"),
+    metric: "",
   });
   const cards = [...list.children].map(read);
 
   // The figure that was asked for, in place of the card's own.
   const asked = (card, metric) => {
+    if (card.metric === metric) return;
+    card.metric = metric;
     card.element.querySelector("dl > .asked")?.remove();
     card.usual.forEach((row) => { row.hidden = Boolean(metric); });
     if (!metric) return;
@@ -57,16 +61,15 @@ if (typeof document !== "undefined") {
     row.querySelector(".quiet").textContent = `real: ${floor}`;
     card.element.querySelector("dl").prepend(row);
   };
-  let current;
+  // Cards that are not wanted leave the page: to hide hundreds that lie out of sight takes a browser ten times as long.
+  let current = "";
   const show = (wanted) => {
     if (address(wanted) === current) return;
     current = address(wanted);
     const shown = choose(cards, { ...wanted, higher: higher.includes(wanted.metric) });
-    const there = new Set(shown);
-    cards.forEach((card) => { card.element.hidden = !there.has(card); });
     shown.forEach((card) => asked(card, wanted.metric));
-    list.append(...shown.map((card) => card.element));
-    count.textContent = `${shown.length} shown`;
+    list.replaceChildren(...shown.map((card) => card.element));
+    count.textContent = `${shown.length.toLocaleString("en")} shown`;
   };
   const fill = (wanted) => names.forEach((name) => {
     if (form.elements[name].value === wanted[name]) return; // what is being typed keeps its cursor
@@ -88,7 +91,7 @@ if (typeof document !== "undefined") {
     const { value, checked } = event.target;
     pair = pair.filter((release) => release !== value);
     if (checked) pair = [...pair, value].slice(-2);
-    list.querySelectorAll(".pick input").forEach((box) => { box.checked = pair.includes(box.value); });
+    cards.forEach(({ box }) => { box.checked = pair.includes(box.value); });
     chosen.hidden = pair.length === 0;
     chosen.textContent = pair.length === 1 ? "Choose one more to compare." : "";
     if (pair.length === 2) {
