@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import prefect.main  # noqa: F401  # its log keeps the stream of its import: not one that a test here closes
 import pytest
 
 ROOT = Path(__file__).parents[1]
