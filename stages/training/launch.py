@@ -20,6 +20,7 @@ from mintage.devices import make_deterministic
 from stages.common.device import device_for
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, TemporaryError, UserError
 from stages.common.train_params import Train
+from stages.training import hosts
 
 _LOOK_EVERY = 0.2
 _UNTIL_ENDED = 20
@@ -109,16 +110,13 @@ def process_group(expected: int, device: str) -> Iterator[None]:
                 "processes-differ",
                 f"torchrun started {started} processes: set train.processes to {started}, not {expected}",
             )
-        with processes.joined(_device(device)):
+        with processes.joined(_device(device)), hosts.watched(_first_to_tell):
             yield
     except processes.LostError:
         time.sleep(_UNTIL_ENDED)  # the launcher ends this process if another on this machine was the cause
         if not _first_to_tell():
             raise SystemExit(TRY_AGAIN) from None
-        raise TemporaryError(
-            "training-host-lost",
-            "another machine of this training is gone: start it on all again, and it goes on from its last state",
-        ) from None
+        raise hosts.lost() from None
     except (UserError, OSError) as error:
         if not _first_to_tell():
             raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
