@@ -17,7 +17,7 @@ from distributed import LocalCluster
 from stages.common import cluster
 from stages.common.errors import TemporaryError
 from tests.refusals import refused
-from tests.stages.forked import try_stage_in
+from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.hosts import ADDRESSES, on
 from tests.stages.source_files import ingested, write_tree
 from tests.stages.test_normalize import files_in
@@ -62,12 +62,12 @@ def run(stage: str, folder: Path, host: int | None = None) -> str:
     """A stage there, by the cluster; or here, alone. What it prints."""
     runner = "processes" if host is None else "dask"
     write_params(folder, SMALL | {"data.runner": runner, "sample.count": 2500, "normalize.height": 8})
-    return python(["-m", f"stages.{stage}"], folder, host)
+    return run_stage_in(folder, stage) if host is None else python(["-m", f"stages.{stage}"], folder, host)
 
 
-def python(arguments: list[str], folder: Path, host: int | None) -> str:
+def python(arguments: list[str], folder: Path, host: int) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DASK_SCHEDULER_ADDRESS": SCHEDULER}
-    command = [*([] if host is None else on(host)), sys.executable, *arguments]
+    command = [*on(host), sys.executable, *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

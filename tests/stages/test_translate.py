@@ -104,10 +104,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one that noise decides, too: latents, and dropout in use."""
+    """A folder with one that noise decides, too: latents, and dropout in use. Small weights would drown it."""
     folder = tmp_path_factory.mktemp("drawing")
     images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    noise = {"latent_size": 8, "generator": {"dropout": 0.5, "dropout_in_use": True}}
+    generator = {"dropout": 0.5, "dropout_in_use": True, "initialization": "orthogonal"}
+    noise = {"latent_size": 8, "generator": generator}
     recipe = {"width": 4, "batch_size": 8, **noise}
     mintage.train(mintage.Dataset(image=images, source=-images), "pix2pix", 16, recipe, progress=False).model.save(
         folder
