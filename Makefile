@@ -2,7 +2,8 @@
 #   make setup   set up alone: the packages, in .venv; `make setup PYTHON=/usr/bin/python3.12` names the Python
 #   make test    set up, lint, types, tests
 #   make experiments   what `dvc exp run` and sweeps have tried, in a table that fits a terminal
-#   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries two
+#   make nightly   all tests: also the few that take long for what a smaller one might not find
+#   make chaos   the short pipeline in twenty surroundings drawn by a seed, of which `make test` tries one
 #   make gallery   a static site of what was published, in gallery/; URL=s3://bucket/prefix OUT=folder name others
 #   make example NAME=digits_cgan   run an example in a checkout of its own and publish it; without NAME, say which there are
 #   make examples   run them all, again to go on; JOBS=2 side by side
@@ -27,7 +28,7 @@ export NO_PROXY := $(DIRECT)
 export no_proxy := $(DIRECT)
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: run setup help test chaos docs serve experiments gallery example examples remote pull env up lint format clean images images-cuda
+.PHONY: run setup help test nightly chaos docs serve experiments gallery example examples remote pull env up lint format clean images images-cuda
 
 run: $(VENV)/.run
 	@python -m flows.make run
@@ -78,13 +79,15 @@ images images-cuda images-whole:
 	@docker image ls --format 'table {{.Repository}}:{{.Tag}}\t{{.Size}}' \
 	    $(foreach target,$(TARGETS),--filter reference=$(call IMAGE,$(target)))
 
-# Tests of one module stay together, for the fixtures that they share. Many wait for a process or a server: four keep two
-# cores busy, three left a quarter of them idle.
-JOBS ?= 4
+# Tests of one module stay together, for the fixtures that they share. How many run at once tests/conftest.py decides.
+JOBS ?= auto
 SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 # Thousands of processes read the modules that are compiled once.
-test: export PYTHONDONTWRITEBYTECODE :=
+test nightly: export PYTHONDONTWRITEBYTECODE :=
 test: lint
+	python -m pytest -m "not nightly" $(SIDE_BY_SIDE)
+
+nightly: lint
 	python -m pytest $(SIDE_BY_SIDE)
 
 chaos: $(VENV)/.dev

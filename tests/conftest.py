@@ -8,6 +8,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
@@ -45,6 +46,11 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.enable()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three a core, since many tests wait for a process or a server, while each has the 2.5 GB that it may need."""
+    return max(1, min(3 * (os.cpu_count() or 1), psutil.virtual_memory().total // 2_500_000_000))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ from tests.stages.tiny_models import write_data
 SHORT = "--families dcgan --seeds 1 --seconds 0.01 --most-seconds 0.01 --images 16 --checkpoints 1 --samples 100"
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_done_is_in_the_table_and_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from stages.releases.publish import publish
 from tests.stages.gallery_sites import Gallery
 
 
+@pytest.mark.nightly
 def test_a_first_build_one_without_changes_and_one_of_one_release_more_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

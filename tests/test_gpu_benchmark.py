@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.flows.toy import ROOT
 
 
@@ -27,6 +29,7 @@ def test_checks_pass_on_the_cpu_and_figures_are_written(tmp_path: Path) -> None:
     assert "| DCGAN, 28x28 |" in (tmp_path / "gpu.md").read_text()
 
 
+@pytest.mark.nightly
 def test_what_fails_is_named_with_exit_code_1_and_what_no_time_is_left_for_too(tmp_path: Path) -> None:
     code, found = run(tmp_path / "a", "--families", "no_such_family", "--cases", "none")
     failed = [name for name, how in found["checks"].items() if how.startswith("failed")]

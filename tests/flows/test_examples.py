@@ -363,6 +363,7 @@ def test_a_name_that_no_example_has_is_refused_with_the_nearest(toy: Path, examp
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_a_short_example_comes_out_as_its_file_says(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project")
     printed = run(project, sys.executable, "-m", "flows.examples", "digits_vae")

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from tests.flows.toy import locked, marked_processes, start_flow, until
 from tests.test_pipeline import finished_project, set_params
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 CHANGES = (
     "train.images=12000",
     "train.checkpoint_every=3000",

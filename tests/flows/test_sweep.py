@@ -163,7 +163,7 @@ def test_a_killed_sweep_goes_on_and_ends_what_it_had_left(repository: Path, serv
     assert "best by the rule 'lowest Frechet distance': s-1 (train.seed=2)" in output
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.nightly)])
 def test_a_signal_ends_every_trial(repository: Path, server: str, sign: signal.Signals) -> None:
     run = start_sweep(
         repository, "--jobs", "2", "-S", "train.seed=99", "-S", "+train.recipe.width=16,32", server=server
@@ -204,6 +204,7 @@ def test_what_is_wrong_is_a_sentence_and_a_failed_state_before_anything_is_made(
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_real_pipeline_is_swept_and_the_best_goes_on_to_a_release(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, server: str
 ) -> None:

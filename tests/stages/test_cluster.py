@@ -76,7 +76,7 @@ def python(arguments: list[str], folder: Path, host: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["select", "sample", "normalize"])
+@pytest.mark.parametrize("stage", [pytest.param("select", marks=pytest.mark.nightly), "sample", "normalize"])
 def test_two_hosts_write_the_bytes_of_one_process(
     folder: Path, tmp_path: Path, workers: list["subprocess.Popen[bytes]"], stage: str
 ) -> None:

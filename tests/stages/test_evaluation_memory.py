@@ -44,6 +44,7 @@ def peak(folder: Path, stage: str, count: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("stage", ["evaluator", "select"])
 def test_memory_does_not_grow_with_the_pixels(tmp_path: Path, stage: str) -> None:
     few, many = (peak(tmp_path / str(count), stage, count) for count in (FEW, MANY))

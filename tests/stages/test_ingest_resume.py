@@ -284,6 +284,7 @@ def test_counts_of_finished_shards_are_counts_of_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_times_the_images_take_no_more_memory(tmp_path: Path) -> None:
     peaks = []
     for count in (3_000, 30_000):

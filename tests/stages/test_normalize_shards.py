@@ -161,7 +161,7 @@ def kill_once_a_shard_is_finished(folder: Path, workers: int) -> list[psutil.Pro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_a_stage_killed_with_9_and_run_again_writes_the_same_bytes(tmp_path: Path, workers: int) -> None:
     folder = many(tmp_path, 8000)
     changes = {"normalize.height": 24, "normalize.width": 24, "data.workers": workers}

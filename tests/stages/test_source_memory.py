@@ -38,6 +38,7 @@ def peak(folder: Path, name: str, count: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", IMAGES)
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path, name: str) -> None:
     few, many = peak(tmp_path / "few", name, FEW), peak(tmp_path / "many", name, IMAGES[name])

@@ -50,6 +50,7 @@ def folders(tmp_path: Path) -> list[Path]:
     return made
 
 
+@pytest.mark.nightly
 def test_two_hosts_train_to_the_bits_of_two_processes_on_one_also_when_one_of_them_is_lost_in_the_middle(
     network: None,
     folders: list[Path],

@@ -160,6 +160,7 @@ def by_hand(folder: Path, count: int) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.nightly
 def test_torchrun_by_hand_gives_the_same_bits_and_wants_the_number_in_the_params(
     finished: Path, tmp_path: Path
 ) -> None:

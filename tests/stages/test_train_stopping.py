@@ -120,6 +120,7 @@ def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tm
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_two_processes_stop_together(tmp_path: Path) -> None:
     folder = hasty(tmp_path, train__processes=2)
     for _ in range(2):  # the second run finds a training that has stopped
