@@ -3,18 +3,16 @@
 Each module has its own: one that nobody asks takes a second of a core each minute, for as long as tests run.
 """
 
-import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server import own_server
-from tests.shared import of_all_workers, one_at_a_time
+from tests.flows.toy import tables
+from tests.shared import of_all_workers
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +29,3 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running.enter_context(temporary_settings({PREFECT_API_URL: url}))
         yield url
         APILogHandler().flush()  # while the server is there to take it
-
-
-@contextmanager
-def tables(database: Path, shared: Path) -> Iterator[None]:
-    """Within, a server may start on `database`, which has the tables of the first of all workers.
-
-    To make them takes a server longer than all the rest of its start.
-    """
-    made = shared / "prefect.db"
-    with one_at_a_time(shared / "prefect.lock"):
-        if made.exists():
-            shutil.copy(made, database)
-            yield
-        else:
-            yield
-            with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(made)) as other:
-                one.backup(other)

@@ -21,7 +21,8 @@ from ruamel.yaml import YAML
 from flows.serve import POOLS, deployments
 from flows.server import answers
 from tests.flows.test_stopping import sleeping, started
-from tests.flows.toy import ROOT, marked_processes, until
+from tests.flows.toy import ROOT, marked_processes, tables, until
+from tests.shared import of_all_workers
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +71,14 @@ def all_served() -> Iterator[list[Served]]:
 
 
 @pytest.fixture
-def served(all_served: list[Served], workspace: Path) -> Served:
+def served(all_served: list[Served], workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """`flows.serve`, the same until a test stops it."""
-    if not all_served or all_served[-1].process.poll() is not None:
+    if not all_served:
+        home = workspace.parent / "prefect"
+        home.mkdir()
+        with tables(home / "prefect.db", of_all_workers(tmp_path_factory)):
+            all_served.append(serve(workspace))
+    elif all_served[-1].process.poll() is not None:
         all_served.append(serve(workspace))
     (workspace / "started").unlink(missing_ok=True)
     return all_served[-1]

@@ -27,8 +27,9 @@ from stages.common.surroundings import reach_this_machine_directly
 from tests.counting_proxy import Server, behind, serving
 from tests.flows.test_stopping import sleeping
 from tests.flows.test_stopping import started as is_asleep
-from tests.flows.toy import ROOT, chain, make_workspace, start_flow, until
+from tests.flows.toy import ROOT, chain, make_workspace, start_flow, tables, until
 from tests.refusals import refused
+from tests.shared import of_all_workers
 
 
 class SlowAtFirst(BaseHTTPRequestHandler):
@@ -148,11 +149,15 @@ def test_a_slip_in_an_override_is_told_before_a_server_is_asked_for(
 
 
 @pytest.mark.slow
-def test_a_run_without_a_server_starts_its_own_however_slow_and_leaves_none_behind(tmp_path: Path) -> None:
-    workspace = sleeping(tmp_path / "toy")
-    slow = {"PREFECT_HOME": str(tmp_path / "prefect"), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"}
-    run = start_flow(workspace, server=None, **slow)
-    until(lambda: is_asleep(workspace))
+def test_a_run_without_a_server_starts_its_own_however_slow_and_leaves_none_behind(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    workspace, home = sleeping(tmp_path / "toy"), tmp_path / "prefect"
+    home.mkdir()
+    slow = {"PREFECT_HOME": str(home), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"}
+    with tables(home / "prefect.db", of_all_workers(tmp_path_factory)):
+        run = start_flow(workspace, server=None, **slow)
+        until(lambda: is_asleep(workspace))
     own = [
         child
         for child in psutil.Process(run.pid).children()

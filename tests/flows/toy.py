@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from tests.flows.forked import ForkedFlow
+from tests.shared import one_at_a_time
 
 ROOT = Path(__file__).parents[2]
 MARK = "MINTAGE_RUN"
@@ -82,3 +85,20 @@ def until(happened: Callable[[], object], seconds: float = 300.0, every: float =
     while not happened():
         assert time.monotonic() < give_up, "it did not happen"
         time.sleep(every)
+
+
+@contextmanager
+def tables(database: Path, shared: Path) -> Iterator[None]:
+    """Within, a server may start on `database`, which has the tables of the first of all workers.
+
+    To make them takes a server longer than all the rest of its start.
+    """
+    made = shared / "prefect.db"
+    with one_at_a_time(shared / "prefect.lock"):
+        if made.exists():
+            shutil.copy(made, database)
+            yield
+        else:
+            yield
+            with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(made)) as other:
+                one.backup(other)
