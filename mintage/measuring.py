@@ -17,7 +17,7 @@ from mintage.metrics.pairs import absolute_error, luminance_correlation
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
-from mintage.observation import Observation, condition_of, figures_beside, observe, rounded
+from mintage.observation import Observation, accuracy_of, condition_of, figures_beside, observe, rounded
 from mintage.paired_figures import figures_of_reconstructions, translation_figures
 from mintage.players import Generator
 from mintage.randomness import stream
@@ -91,7 +91,7 @@ def measure(
         model: What to measure.
         holdout: Images that the model has not seen.
         train: The images it has seen, for the classifier and the floors; by default one half of `holdout` serves for
-            the other.
+            the other. Floors of accuracies are of `holdout`, since the classifier has seen the training images.
         seed: Decides the samples, the halves and the classifier.
         evaluator_images: How many images the classifier is trained on.
         to: For a model of two domains, the domain that is made: figures are for one direction, in the features of a
@@ -178,7 +178,7 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
         return beside | _shape_figures(holdout.image[:count], images)
 
     made = figures(_generated(generator, count, seed, conditions), conditions)
-    real = figures(drawn.image, None if conditions is None else condition_of(drawn))
+    real = figures(drawn.image, None) | accuracy_of(held)
     stands = generator.first is not None
     first = figures(_generated(generator.drafting, count, seed, conditions), conditions) if stands else {}
     of = _FIRST if stands else None
@@ -201,7 +201,7 @@ def _compare_translations(
             asked.image,
         )
     )
-    real |= figures_beside(held, observe(evaluator, drawn.image, condition_of(drawn)), seed)
+    real |= figures_beside(held, observe(evaluator, drawn.image, None), seed)  # accuracies stay those of asked images
     return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in made.items()})
 
 
@@ -260,7 +260,8 @@ def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | N
             stacklevel=3,
         )
     kept = {"cycle_error": 0.0, "luminance_correlation": 1.0}
-    real, same = figures(drawn.image, drawn) | kept, figures(asked.image, asked) | kept
+    real = figures_beside(held, observe(evaluator, drawn.image, None), seed) | accuracy_of(held) | kept
+    same = figures(asked.image, asked) | kept
     return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in found.items()})
 
 
@@ -274,18 +275,16 @@ def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str | N
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
     count, seed = min(map(len, (trained, wanted))), schooling.seed
     evaluator, named = _trained_evaluator(trained, schooling), None
-    if evaluator.config.classifies:
+    if evaluator.config.classifies and wanted.label is not None:
         judge = _trained_evaluator(train.of_domain(other), schooling)
         named = classify(judge, features_of(judge, rounded(model.sample(count, seed, label=other))))
     held = observe(evaluator, wanted.image, condition_of(wanted))
     drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
     made, real = (
         figures_beside(held, observe(evaluator, images, classes), seed)
-        for images, classes in (
-            (rounded(model.sample(count, seed, label=to)), named),
-            (drawn.image, condition_of(drawn)),
-        )
+        for images, classes in ((rounded(model.sample(count, seed, label=to)), named), (drawn.image, None))
     )
+    real |= accuracy_of(held)
     return Figures({name: Figure(value, real[name]) for name, value in made.items()})
 
 

@@ -60,10 +60,15 @@ def figures_beside(real: Observation, other: Observation, seed: int) -> dict[str
     }
     if other.probabilities is not None:
         found["classifier_score"] = classifier_score(other.probabilities)
-    if other.right is not None:
-        name = "conditional_accuracy" if other.right.ndim == 1 else "attribute_accuracy"
-        found[name] = other.right.double().mean().item()
-    return found
+    return found | accuracy_of(other)
+
+
+def accuracy_of(seen: Observation) -> dict[str, float]:
+    """The share that is right, by the name of its metric; empty where nothing was asked."""
+    if seen.right is None:
+        return {}
+    name = "conditional_accuracy" if seen.right.ndim == 1 else "attribute_accuracy"
+    return {name: seen.right.double().mean().item()}
 
 
 def rounded(images: Tensor) -> Tensor:
