@@ -122,7 +122,7 @@ def test_what_is_added_beside_what_is_in_use_runs_nothing_again(
         pytest.param("stages/sources/folder.py", "import", "import os\nimport", set(), id="another source"),
         pytest.param(
             "stages/media/images.py", 'name = "images"', 'name = "images"  #',
-            {"ingest", "normalize", "validate", "train", "select", "sample", "report"}, id="the medium in use",
+            {"ingest", "normalize", "validate", "train", "select", "sample", "report"}, id="a comment in the medium",
         ),
         pytest.param("stages/media/points.py", "exact = True", "exact = True  #", set(), id="another medium"),
         pytest.param("stages/media/points_plots.py", "import", "import os\nimport", set(), id="another's plots"),
