@@ -18,7 +18,7 @@ from mintage.quality import quality
 from mintage.randomness import stream
 from stages.common.device import steady_device_for
 from stages.common.energy import Meter
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json, replacing_directory, write_json
 from stages.common.foresight import known_of, require_fit
 from stages.common.identity import code_of
@@ -119,8 +119,8 @@ def within_budget(params: EvaluatorParams, training: int) -> tuple[EvaluatorPara
     if images == FULL:
         return decided, None
     return decided, (
-        f"The evaluator was shown {images:,} images in place of {FULL:,}, since the training is of {training:,} images "
-        "(evaluator.images: a number overrides)."
+        f"The evaluator was shown {images:,} images in place of {FULL:,}, "
+        f"since the training is of {counted(training, 'image')} (evaluator.images: a number overrides)."
     )
 
 

@@ -129,9 +129,9 @@ def is_full(error: Exception) -> bool:
 
 
 def counted(number: int, noun: str) -> str:
-    """1 file, 2 files; 1 class, 2 classes."""
+    """1 file, 2,000 files; 1 class, 2 classes."""
     ending = "es" if noun.endswith("s") else "s"
-    return f"{number} {noun}{ending * (number != 1)}"
+    return f"{number:,} {noun}{ending * (number != 1)}"
 
 
 def quoted(value: object) -> str:

@@ -1,6 +1,7 @@
 """How much of the chosen checkpoint is measured: after a short training less than usual, as the outputs then say."""
 
 from mintage.learning import FULL, images_beside
+from stages.common.errors import counted
 from stages.common.params import Select
 
 SHORT = 20_000
@@ -26,7 +27,7 @@ def left_out(asked: Select, training: int, *, classifiers: bool, truncation: boo
         ),
         "the truncation curve (select.truncation)": truncation and asked.truncation is None,
     }
-    because = f"since the training is of {training:,} images"
+    because = f"since the training is of {counted(training, 'image')}"
     missing = [what for what, is_open in known.items() if is_open]
     if training < SHORT:
         return f"Left out, {because}: {', '.join(missing)}; a value there asks for it." if missing else None

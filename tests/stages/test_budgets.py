@@ -63,6 +63,7 @@ def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(r
     read(str(facts["c"]))
     assert "truncation" not in str(facts["c"])
     read(str(facts["ct"]))
+    assert "since the training is of 1 image: " in str(budget.left_out(asked, 1, classifiers=True, truncation=True))
     assert budget.left_out(asked, 50_000, classifiers=False, truncation=True) is None
 
 
