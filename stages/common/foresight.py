@@ -139,7 +139,7 @@ def _family(params: Params, known: Known) -> Iterator[str]:
         yield f"{shown} has no use of two domains: {fits}"
     elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
         many, how = known.medium.words.many, known.medium.pairs_by
-        yield f"{shown} learns from pairs, and {many} have no partner: set {how}, or another family"
+        yield f"{shown} needs pairs, and your {many} have no partner: set {how}, or another family"
     elif recipe.generator.conditioning == TRANSLATES and known.smaller and recipe.network in SAME_SIZE:
         yield f"{shown} makes images as large as their sources, and these are smaller: set train.family to srgan"
     learns = learns_from_attributes(recipe)

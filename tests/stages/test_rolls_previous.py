@@ -152,4 +152,4 @@ def test_without_the_bar_before_it_is_told_which_option_gives_it(tmp_path: Path)
     write_params(tmp_path, {"train.family": "midinet_following"})
     known = Known((1, STEPS, PITCHES), Rolls(60, PITCHES), paired=False)
     [problem] = foreseen(load_params(tmp_path / "params.yaml"), known)
-    assert "learns from pairs, and bars have no partner: set ingest.options.previous to true" in problem
+    assert "needs pairs, and your bars have no partner: set ingest.options.previous to true" in problem

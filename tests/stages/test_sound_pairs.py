@@ -213,7 +213,7 @@ def test_only_pairs_of_sounds_are_chosen_by_how_much_of_them_is_their_truth(
         (
             "segan",
             False,
-            "'segan' learns from pairs, and sounds have no partner: set ingest.pairs or ingest.options.noise",
+            "'segan' needs pairs, and your sounds have no partner: set ingest.pairs or ingest.options.noise",
         ),
         ("cyclegan", True, "'cyclegan' makes pictures, and these are sounds: set train.family to segan"),
         ("pix2pix", True, None),
