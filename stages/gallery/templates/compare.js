@@ -81,7 +81,7 @@ if (typeof document !== "undefined") {
       pictures,
       comparable(left, right)
         ? make("p", "The better of two figures is bold.", { class: "small quiet after" })
-        : make("p", "Real data reach other figures on each side, so these are of other data, features or numbers of samples: none is better.", { class: "note after" }),
+        : make("p", "Real data score differently on the two sides (other data, evaluator or number of samples), so these figures cannot be compared.", { class: "note plain after" }),
       table(["figure", "left", "right", "real data"], figures, "Figures of both", "measured"),
       params.length ? table(["param that differs", "left", "right"], params, "Params that differ", "params") : make("p", "No param differs.", { class: "after" }),
     );
