@@ -68,7 +68,7 @@ class Accuracy:
         return (
             f"The detector takes {real} of {self.images:,} held-out images for real, and {generated} of as many new "
             f"generated images for generated: it is right in {100 * self.balanced:.1f}% (± {100 * self.error:.1f}); "
-            f"who guesses is right in 50%.{guessed}"
+            f"guessing gives 50%.{guessed}"
         )
 
 

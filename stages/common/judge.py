@@ -9,8 +9,8 @@ _MOST_BETTER = 0.3
 """Share of the same way by which it may be better on training images than on held-out ones; also of the variance."""
 
 _DOES = {
-    "accuracy": "right on {} of them, on {} of the held-out ones",
-    "explained_variance": "it rebuilds {} of their variance, and {} of that of the held-out ones",
+    "accuracy": "{} right on them, {} on held-out ones",
+    "explained_variance": "it rebuilds {} of their variance, {} of that of held-out ones",
 }
 
 
@@ -39,5 +39,5 @@ def by_heart(evaluator: Mapping[str, Any], chance: float | None = None) -> str |
         known, held_out = (evaluator.get(f"{split}_{name}") for split in ("train", "holdout"))
         if known is not None and held_out is not None and known - held_out > _MOST_BETTER * (1 - (chance or 0)):
             figures = does.format(f"{100 * known:.1f}%", f"{100 * held_out:.1f}%")
-            return f"knows its training images by heart ({figures})"
+            return f"has memorized its training images ({figures})"
     return None

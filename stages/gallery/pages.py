@@ -27,11 +27,11 @@ from stages.reporting.curves import Chart, losses_chart, quality_charts
 from stages.reporting.measures import baselines, of_real, shown_metrics, titled
 from stages.reporting.selection import Selection
 from stages.selection.metrics import METRICS
+from stages.selection.quality import LEVELS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _STATIC = Path(__file__).parent / "static"
 _REPORT = TEMPLATES.parents[1] / "reporting" / "templates"
-LEVELS = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
 EXPLORER = "explorer.js"
 """Beside a release's page: its generators, as a script."""
 EXPLORERS = "explorer/explorer.js"

@@ -16,7 +16,9 @@ LARGEST_CARD = 200_000
 """Bytes of a card that is read for a list, at most."""
 _LONGEST = 60
 _NAME = re.compile(r'(?m)^- name: ("(?:[^"\\\n]|\\.)* on (?:[^"\\\n]|\\.)*")$')
-_VERDICT = re.compile(r"(?m)^\*\*([A-Z][a-z]{2,19}): ")
+_VERDICT = re.compile(r"(?m)^\*\*([A-Z][a-z]{2,19}(?: [a-z]{2,19})?): ")
+_NOT_JUDGED = ("not judged", "unknown")
+"""What cards say of a model that is not judged: now, and in earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class About:
     family: str | None = None
     data: str | None = None
     verdict: str | None = None
+    """A level of `selection.json`; `unknown` for what is not judged."""
 
     def __str__(self) -> str:
         what = None if self.family is None else f"{self.family} on {self.data}"
@@ -43,7 +46,8 @@ def about(release: Release) -> About:
         return About()
     named, judged = _NAME.search(card), _VERDICT.search(card)
     family, data = _parts(named[1]) if named else (None, None)
-    return About(family, data, judged[1].lower() if judged else None)
+    level = judged[1].lower() if judged else None
+    return About(family, data, "unknown" if level in _NOT_JUDGED else level)
 
 
 def about_each(store: Store, summaries: Iterable[Summary]) -> dict[str, About]:

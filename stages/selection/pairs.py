@@ -80,5 +80,5 @@ def _sentence(found: dict[str, Any]) -> str:
     share, error = (100 * found[name] for name in ("share", "error"))
     return (
         f"The discriminator finds the real one of a held-out image and a generated image in {share:.1f}% "
-        f"(± {error:.1f}) of {found['pairs']:,} pairs; who guesses finds 50%."
+        f"(± {error:.1f}) of {found['pairs']:,} pairs; guessing gives 50%."
     )

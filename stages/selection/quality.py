@@ -15,6 +15,8 @@ from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]
+LEVELS: dict[Level, str] = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
+"""Each level as people read it."""
 Course = Literal["falling", "level", "rising", "unknown", "fixed"]
 """How the Frechet distance developed; fixed if only an encoder learned."""
 
@@ -65,7 +67,7 @@ class Subject:
     doubt: str | None = None
     """What the evaluator does too badly to be believed, as a verb phrase; None if there is nothing."""
     by_heart: bool = False
-    """Whether that is to know the training images by heart, so that the floors made of them are none."""
+    """Whether that is to have memorized the training images, so that floors made of them are none."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
         words = f"measured beside {about.held_out} {about.medium.words.many}, too few to call it good"
         found.append(Finding("fair", words))
     if about.doubt:
-        found.insert(0, Finding("unknown", f"the evaluator {about.doubt}, so figures by it mean little"))
+        found.insert(0, Finding("unknown", f"the evaluator {about.doubt}, so its figures are unreliable"))
     level = "unknown" if about.doubt and not copied else worst(found)
     course = "fixed" if about.stays else course_of(rows)
     return {
         "level": level,
-        "sentence": f"{level.capitalize()}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
+        "sentence": f"{LEVELS[level]}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
         "course": course,
         "curve": _sentence_on_curve(course, rows, chosen),
         "advice": advice("good" if few else level, course, about, collapsed=collapsed, copied=copied),
@@ -155,7 +157,7 @@ def _of_distance(row: Row, *, by_heart: bool) -> Finding | None:
     if low is not None and high is not None and value <= high:
         return Finding("good", f"{figure}, not to be told from real images ({metric.text(low)} to {metric.text(high)})")
     level, times = _times(value, most)
-    of_real = "the most that real images reach by chance" if most == high else "what real images reach"
+    of_real = "the upper limit for real images" if most == high else "what real images reach"
     unlike = "; held-out images differ from the training's by more than chance" if high and most > high else ""
     beside = "no more than" if value <= most else f"{times:.{0 if times >= 10 else 1}f} times"
     return Finding(level, f"{figure}, {beside} {of_real} ({metric.text(most)}{unlike})")

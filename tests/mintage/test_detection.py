@@ -38,7 +38,7 @@ def test_of_images_that_do_not_differ_it_is_said_that_it_guesses() -> None:
     accuracy = train_detector(noise(300, 0), noise(300, 1), images=2560).measured(same, same).accuracy
     assert accuracy is not None
     assert accuracy.balanced == pytest.approx(0.5)
-    assert accuracy.sentence.endswith("who guesses is right in 50%. It is no better than guessing.")
+    assert accuracy.sentence.endswith("guessing gives 50%. It is no better than guessing.")
 
 
 def test_both_errors_are_about_equal_also_where_one_kind_is_rare() -> None:

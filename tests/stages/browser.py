@@ -31,6 +31,9 @@ window.onload = () => {
       .map((e) => e.outerHTML.slice(0, 80)),
     scrolled: [...page.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth + 1)
       .map((box) => box.getAttribute("aria-label")),
+    wrapped: [...page.querySelectorAll(".chip.level")]
+      .filter((chip) => chip.offsetHeight > 2.5 * parseFloat(getComputedStyle(chip).fontSize))
+      .map((chip) => chip.textContent),
     broken: [...page.images].filter((image) => !image.naturalWidth).length,
     images: page.images.length,
     sources: [...page.images].map((image) => image.src.slice(0, 300)),

@@ -24,7 +24,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = Path(__file__).parents[2] / FOLDER
     gallery = Gallery(tmp_path_factory.mktemp("gallery"), [one for one in load_all(root) if "digits_w" in one.name])
     gallery.publish("examples/digits_wgan", family="wgan", data="ספרות בכתב יד", curves=True)
-    gallery.publish("team/production", family="מחולל", data="digits")
+    gallery.publish("team/production", family="מחולל", data="digits", verdict={"level": "unknown"})
     long = gallery.publish(
         "long", family="cgan", data=LONG, classes=[f"{LONG} {n}" for n in range(120)], params={"url": LONG * 3}
     )
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_each_page_fits_its_width_shows_its_pictures_and_leaves_the_console_empty(
+def test_each_page_fits_its_width_shows_its_pictures_and_whole_verdicts_and_leaves_the_console_empty(
     width: int, site: Path, tmp_path: Path
 ) -> None:
     pages = sorted(site.rglob("*.html"))
@@ -45,6 +45,7 @@ def test_each_page_fits_its_width_shows_its_pictures_and_leaves_the_console_empt
         assert console == [], page
         assert (seen["inner"], seen["needed"], seen["wide"]) == (width, width, []), page
         assert seen["broken"] == 0, page
+        assert seen["wrapped"] == [], page
         assert seen["images"] > 0 or page.parent.name == "channels", page
 
 

@@ -32,7 +32,7 @@ def judged(about: Subject = ABOUT, course: str = "level", **chosen: Any) -> dict
 
 @pytest.mark.tried(
     "a generator 34 times from the floor, with a third of the accuracy of real images",
-    "Poor: Frechet distance 12.8, 32 times the most that real images reach by chance (0.400); "
+    "Poor: Frechet distance 12.8, 32 times the upper limit for real images (0.400); "
     "conditional accuracy 28.0% (real images: 84.0%, by chance: 10.0%).",
 )
 def test_a_generator_34_times_from_the_floor_with_a_third_of_the_accuracy_is_poor_and_the_reasons_are_told(
@@ -183,12 +183,12 @@ def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -
 
 
 @pytest.mark.tried(
-    "few images, which the evaluator knows by heart, and a floor of them beyond all chance",
-    "Unknown: the evaluator knows its training images by heart (right on 100.0% of them, on 50.8% of the held-out "
-    "ones), so figures by it mean little; Frechet distance 4.14 (training images: 7.11)... Bring more images (383 are "
+    "few images, which the evaluator has memorized, and a floor of them beyond all chance",
+    "Not judged: the evaluator has memorized its training images (100.0% right on them, 50.8% on held-out ones), "
+    "so its figures are unreliable; Frechet distance 4.14 (training images: 7.11)... Bring more images (383 are "
     "few): a longer training of the evaluator would hardly help.",
 )
-def test_no_floor_of_images_that_the_evaluator_knows_by_heart_is_what_real_images_reach(
+def test_no_floor_of_images_that_the_evaluator_has_memorized_is_what_real_images_reach(
     read: Callable[[str], None],
 ) -> None:
     doubt = by_heart({"kind": "classifier", "train_accuracy": 1.0, "holdout_accuracy": 0.508}, 0.25)

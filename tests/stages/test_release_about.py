@@ -43,8 +43,9 @@ def test_a_list_says_of_each_release_which_family_of_which_data_and_how_good(sha
     assert found == {first: ("cgan", "digits", "good"), second: ("wgan_gp", 'My "own" faces', "poor")}
 
 
-def test_show_says_so_before_the_files(shared: Shared) -> None:
-    release = published(shared, card(verdict="Unknown"))
+@pytest.mark.parametrize("verdict", ["Not judged", "Unknown"], ids=["now", "earlier"])
+def test_show_says_so_before_the_files(shared: Shared, verdict: str) -> None:
+    release = published(shared, card(verdict=verdict))
     first = shared.run("show", "latest")[1].splitlines()[0]
     assert first.startswith(f"release {release}: cgan on digits, not judged (")
     shown = json.loads(shared.run("show", "latest", "--json")[1])

@@ -202,7 +202,7 @@ def test_an_evaluator_that_knows_its_images_by_heart_is_doubted(finished: Path, 
     assert figures["train_accuracy"] > figures["holdout_accuracy"] + 0.3
     verdict = select(select_params(folder), folder)["verdict"]
     assert verdict["level"] == "unknown"
-    assert "knows its training images by heart" in verdict["sentence"]
+    assert "has memorized its training images" in verdict["sentence"]
     assert "Bring more images (400 are few)" in verdict["advice"]
 
 
