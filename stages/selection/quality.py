@@ -21,7 +21,7 @@ Course = Literal["falling", "level", "rising", "unknown", "fixed"]
 """How the Frechet distance developed; fixed if only an encoder learned."""
 
 GOOD_DISTANCE, FAIR_DISTANCE = 3.0, 10.0
-"""A Frechet distance is good, or fair, up to so many times the most that real images reach by chance."""
+"""A Frechet distance is good, or fair, up to so many times the upper limit for real images."""
 GOOD_SHARE, FAIR_SHARE = 0.9, 0.5
 """A share is good, or fair, from this part on of the way from chance to real images."""
 LEAST_HELD_OUT = 100
