@@ -106,7 +106,7 @@ def usage() -> str:
             "Train, select, sample and share generative adversarial networks.\n",
             *lines,
             "\n`mintage COMMAND --help` tells more. The library alone (`pip install .`) has families and completion.",
-            "All else needs the pipeline, and most of it works in the root folder of a checkout.",
+            "All other commands need a checkout; run them in its root folder.",
         ]
     )
 

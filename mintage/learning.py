@@ -39,7 +39,7 @@ FULL, LEAST = 120_000, 12_000
 
 
 def images_beside(training: int) -> int:
-    """Images to train an evaluator on, beside a training of `training` images: three for five, so as to cost less."""
+    """Images to train an evaluator on, beside a training of `training` images: 3/5 of these, so as to cost less."""
     return min(FULL, max(LEAST, 3 * training // 5))
 
 

@@ -1,8 +1,8 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
 Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, what ingest says that it brought, and
-what git and DVC's settings say. Writes nothing but published.json, where that says of an experiment that it was not
-published: without these words the next run publishes it.
+what git and DVC's settings say. Changes one file only: it removes the note "not published" from published.json, so that
+the next run publishes that experiment.
 """
 
 import json

@@ -3,9 +3,9 @@
     python -m stages.project face.png faces/ --out projected
     python -m stages.project face.png --release s3://BUCKET/PREFIX/channels/production --set glasses=true --out changed
 
-A folder gives all pictures in it. For each the latent is looked for of which the model makes a picture most like it,
-beginning at what its encoder says where it has one: what the model cannot make is lost. What is in --out already is
-left as it is, and refused where it was made of other files or in another way. Nothing of a release is run.
+A folder stands for all pictures in it. For each picture the command searches for the latent whose picture is most like
+it, starting from the encoder if there is one; what the model cannot make is lost. Existing files in --out are kept. If
+they came from other inputs or settings, the command stops. It runs no code from a release.
 """
 
 import argparse

@@ -8,11 +8,11 @@
     python -m stages.translate --release models/filler --with mask.png photo.jpg --out filled
     python -m stages.translate --release models/frames --follow 8 clip.gif --out longer
 
-A folder gives all in it, of any format that ingest reads. Sounds may be of any length; of bars of music and of frames,
-each made of those before it, the file is written with those that follow. What is in --out already is left as it is,
-and refused where it was made of other files or in another way. A model of pictures that are joined by maps finds these
-by name, in a folder for each, or takes one file for all. One that fills holes does so where a mask is white, or the
-picture transparent. Nothing of a release is run; the same files and seed give the same bits.
+A folder stands for all files in it, of any format that ingest reads. Sounds may be of any length. Tunes and clips are
+written with the bars or frames that follow, each made from those before it. Existing files in --out are kept. If they
+came from other inputs or settings, the command stops. A model that takes maps finds them by name, in a folder for each,
+or takes one file for all pictures. A model that fills holes fills what is white in a mask, or transparent in the
+picture. The command runs no code from a release; the same files and seed give the same bits.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""`python -m stages.releases COMMAND`: releases and channels in a store, for people and scripts.
+"""`python -m stages.releases COMMAND`: Manage releases and channels in a store.
 
 Exit codes: 0 done; 1 `verify` or `list` found damage, or (with --reproducible) that this clone cannot make it again, or
 `recognize` does not know, or `detect` takes a picture for real;
-2 bad input; 75 what may heal by itself: a network, a busy store, another writer who was faster.
+2 bad input; 75 a temporary failure: network, busy store, a concurrent writer.
 """
 
 import argparse

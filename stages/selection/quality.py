@@ -15,7 +15,7 @@ from stages.selection.metrics import METRICS
 
 Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]
-LEVELS: dict[Level, str] = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
+LEVELS: dict[str, str] = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
 """Each level as people read it."""
 Course = Literal["falling", "level", "rising", "unknown", "fixed"]
 """How the Frechet distance developed; fixed if only an encoder learned."""
