@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from flows.graph import load_graph, with_upstream
 from flows.lock import Lock
-from flows.processes import RUN, STAGE
+from flows.processes import RUN, STAGE, end_marked
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
@@ -22,7 +22,9 @@ from stages.common.errors import BAD_INPUT, run_stage
 from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
-"""Seconds for a stage to save its work after Ctrl-C, which it gets from the terminal as this process does."""
+"""Seconds for a stage to save its work after SIGTERM, or Ctrl-C, which it too gets from the terminal."""
+_LAST_OF_SIGNALS = 128 + 64
+"""Exit codes above are DVC's own."""
 _DOES = {
     "mintage run": "Bring everything up to date, or one stage and what it needs.",
     "mintage train": "Bring the training up to date, and what it needs.",
@@ -48,20 +50,20 @@ def main() -> None:
 
 
 def reproduce(run: str, stage: str | None = None) -> int:
-    """Run the pipeline by DVC, then print the summary; returns the exit code. After a failure old outputs come back.
+    """Run the pipeline by DVC, then print the summary; returns the exit code, which is that of a stage that failed.
 
-    With `stage`, run only this stage and what it needs, without the summary.
+    After a failure old outputs come back. With `stage`, run only this stage and what it needs, without the summary.
     """
     if stage is not None:
         with_upstream(load_graph(Path.cwd()), [stage])  # refuses an unknown stage
     check.main()
-    code = _call(dvc_command("repro", *filter(None, [stage])), run)
+    code = _call([*_module("flows.by_dvc"), *filter(None, [stage])], run)
     if code == 0:
         return _call(_module("stages.summary"), run) if stage is None else 0
     if code < 0:
         return 128 - code
     _call(_module("stages.restore"), run)
-    return BAD_INPUT
+    return code if code <= _LAST_OF_SIGNALS else BAD_INPUT
 
 
 def pull(run: str) -> int:
@@ -77,7 +79,7 @@ def _module(name: str) -> list[str]:
 def _call(command: list[str], run: str) -> int:
     """Run a command on this terminal, marked with this run; its exit code, negative if Ctrl-C ended it.
 
-    If anything else ends this process, all marked processes are ended when the workspace is released.
+    If a signal ends this process, all marked processes get SIGTERM first, at which a stage saves its work.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
     process = subprocess.Popen(command, env={**os.environ, "PATH": path, RUN: run, STAGE: command[2]})
@@ -89,6 +91,9 @@ def _call(command: list[str], run: str) -> int:
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             process.terminate()
         return -signal.SIGINT
+    except SystemExit:
+        end_marked(run, grace=_PATIENCE)
+        raise
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -48,13 +48,13 @@ async def run_marked(
         end_marked(environment[RUN], environment[STAGE])
 
 
-def end_marked(run: str, stage: str | None = None) -> list[str]:
-    """End every process of a run, or of one stage of it; returns their commands.
+def end_marked(run: str, stage: str | None = None, grace: float | None = None) -> list[str]:
+    """End every process of a run, or of one stage of it; returns their commands. `grace` is in seconds, as `GRACE`.
 
     They are found by their environment, so a process that left its group, or lost its parent, is found too.
     """
     found: dict[int, str] = {}
-    give_up = time.monotonic() + GRACE
+    give_up = time.monotonic() + (GRACE if grace is None else grace)
     while alive := _marked(run, stage):
         for process in alive:
             if process.pid not in found:

@@ -25,6 +25,8 @@ from stages.common.files import read_json, write_json
 
 FOLDER = Path(".flow")
 PARAMS = Path("params.yaml")
+BY_DVC = "flows/by_dvc.py"
+"""The program of `make run`, in the names of DVC's locks."""
 _OVERRIDDEN = "overridden.yaml"
 _POLL = 0.5
 
@@ -116,7 +118,7 @@ def _put_params_back(workspace: Path) -> None:
 
 
 def forget_locks(workspace: Path) -> None:
-    """Remove the read and write locks in DVC's file that belong to a flow's commands, which have all ended.
+    """Remove the locks in DVC's file that belong to the commands of a flow or of `make run`, which have all ended.
 
     DVC goes by process ids: it also waits for a zombie, or for an id that now belongs to another program, as happens
     when a container restarts.
@@ -130,7 +132,7 @@ def forget_locks(workspace: Path) -> None:
 
 
 def _by_flow(holder: dict[str, Any]) -> bool:
-    return " ".join([*DVC[3:], *REPRODUCE]) in holder["cmd"]
+    return any(words in holder["cmd"] for words in (" ".join([*DVC[3:], *REPRODUCE]), BY_DVC))
 
 
 def override_params(workspace: Path, overrides: list[str]) -> None:

@@ -26,8 +26,7 @@ def main() -> None:
     except UserError as error:  # some outputs are not in the cache
         problem = str(error)
     came_back = [path for path in missing if Path(path).exists()]
-    back = "DVC removes a stage's files before it runs; those of the last run that worked are back: "
-    print(f"{back}{', '.join(came_back)}" if came_back else problem)
+    print(f"The outputs of the last successful run were restored: {', '.join(came_back)}" if came_back else problem)
 
 
 def _around(path: str) -> set[Path]:

@@ -9,13 +9,21 @@ from tests.tried import cell
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "errors.md"
-KINDS = {"UserError": "2", "StaleError": "2", "TemporaryError": "75", "LostRaceError": "75", "kind": "2 or 75"}
+KINDS = {
+    "UserError": "2",
+    "StaleError": "2",
+    "TemporaryError": "75",
+    "LostRaceError": "75",
+    "SignalError": "128 + N",
+    "kind": "2 or 75",
+}
 """What raises with a code, and the exit code."""
 HEAD = """\
 # Error codes
 
 Search this page for the code or the sentence of your error. An error that you can fix has exit code 2; a temporary one
-has 75: run the same command again. For programs, each error has a code that never changes:
+has 75: run the same command again; after signal N it is 128 + N. For programs, each error has a code that never
+changes:
 
 | `MINTAGE_ERRORS` | on stderr |
 | --- | --- |

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import select
+import signal
 import sys
 from collections.abc import Callable
 
@@ -50,6 +51,12 @@ class TemporaryError(UserError):
     exit_code = TRY_AGAIN
 
 
+class Terminated(KeyboardInterrupt):
+    """The end by SIGTERM where it is treated as Ctrl-C, but for the exit code, which is a shell's."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's `main`; bad input and a full disk become one sentence on stderr and exit code 2.
 
@@ -73,7 +80,7 @@ def run_stage(main: Callable[[], None]) -> None:
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
     except KeyboardInterrupt as stop:
         print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(getattr(stop, "exit_code", INTERRUPTED)) from None
 
 
 def _is_unread() -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from mintage.nearest import nearest
-from stages.common.errors import BAD_INPUT, UserError, quoted, say
+from stages.common.errors import BAD_INPUT, Terminated, UserError, quoted, say
 
 
 class Parser(argparse.ArgumentParser):
@@ -145,8 +145,33 @@ def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
 
 @contextmanager
 def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
-    """Within the block, the message after Ctrl-C is what `kept` returns then."""
+    """Within the block, the message after Ctrl-C is what `kept` returns then; SIGTERM is treated in the same way."""
+    with _as_interrupt(signal.SIGTERM) as terminated:
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise (Terminated if terminated.asked else KeyboardInterrupt)(kept()) from None
+
+
+@contextmanager
+def _as_interrupt(number: signal.Signals) -> Iterator[Interrupt]:
+    """Within the block a signal does what Ctrl-C does, but only the first one: several programs may pass it on.
+
+    Nothing changes where somebody else handles it, or Ctrl-C ends the process at once, or in another thread.
+    """
+    noted, main = Interrupt(), threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(number) is not signal.SIG_DFL or not callable(signal.getsignal(signal.SIGINT)):
+        yield noted
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        noted.asked = True
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(number, interrupt)
     try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(kept()) from None
+        yield noted
+    finally:
+        if not noted.asked:  # else the process is about to end, and may say why
+            signal.signal(number, signal.SIG_DFL)

@@ -1,5 +1,6 @@
 """`make run` in a toy workspace: alone, ended, and beside another run."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,21 +9,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dvc.commands.status import CmdDataStatus
 
-from flows import serve
-from tests.flows.toy import ROOT, make_workspace, marked_processes, until
+from flows import by_dvc, make, serve
+from tests.flows.toy import ROOT, make_workspace, marked_processes, until, write_stages
 from tests.refusals import refused
 
 pytestmark = pytest.mark.slow
 
 
-def start(workspace: Path, *what: str) -> "subprocess.Popen[str]":
-    """As make starts it: by the Python of the virtual environment, in the checkout, whatever is on PATH."""
+def start(workspace: Path, *what: str, group: bool = False) -> "subprocess.Popen[str]":
+    """As make starts it: by the Python of the virtual environment, in the checkout, whatever is on PATH.
+
+    With `group`, its processes are a group, which gets its signals.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "DVC_NO_ANALYTICS": "1"}
     command = [sys.executable, "-m", "flows.make", *(what or ("run",))]
     return subprocess.Popen(
-        command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        command, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=group,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -80,6 +86,77 @@ def test_a_run_is_refused_beside_a_dvc_command_that_somebody_started_by_hand(
     (workspace / "go").touch()
     assert by_hand.wait(60) == 0
     assert (workspace / "out.txt").read_text() == "new\n"
+
+
+SAVES = """
+import time
+from stages.common.errors import run_stage
+from stages.common.stage import explain_interrupt
+
+def main():
+    with explain_interrupt(lambda: "it was saved"):
+        open("started", "w")
+        time.sleep(600)
+
+run_stage(main)
+"""
+
+
+def test_a_stage_saves_its_work_at_sigterm_to_the_whole_group_and_no_lock_is_left(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "python saves.py", "outs": ["out.txt"]}})
+    (folder / "saves.py").write_text(SAVES)
+    first = start(folder, group=True)
+    until((folder / "started").exists)
+    os.killpg(first.pid, signal.SIGTERM)
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 128 + signal.SIGTERM, output
+    assert output.endswith("stopped: it was saved\n")
+    assert json.loads((folder / ".dvc/tmp/rwlock").read_text()) == {"read": {}, "write": {}}
+    assert marked_processes(folder) == []
+
+
+@pytest.mark.parametrize(("code", "passed_on"), [(75, 75), (1, 1), (137, 137), (255, 2), (-2, 130)])
+def test_the_exit_code_is_that_of_the_stage_that_failed(
+    monkeypatch: pytest.MonkeyPatch, code: int, passed_on: int
+) -> None:
+    monkeypatch.setattr(make.check, "main", lambda: None)
+    monkeypatch.setattr(make, "_call", lambda *_: code)
+    assert make.reproduce("run") == passed_on
+
+
+@pytest.mark.tried(
+    "a stage that is killed, as where memory is full",
+    "`kill -9 $$` was ended by SIGKILL, most often since memory was full: the same command goes on from what it saved",
+)
+@pytest.mark.tried("a second `make run`", "nothing had changed: all stages were skipped")
+def test_what_dvc_knows_of_the_end_of_a_stage_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
+) -> None:
+    folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "kill -9 $$"}})
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["by_dvc"])
+    monkeypatch.setattr(CmdDataStatus, "UP_TO_DATE_MSG", "")
+    with refused("stage-ended") as refusal:
+        by_dvc.reproduce()
+    assert refusal.value.exit_code == 128 + signal.SIGKILL
+    write_stages(folder, {"only": {"cmd": "exit 75"}})
+    assert by_dvc.reproduce("only") == 75
+    write_stages(folder, {"only": {"cmd": "echo 1 > out.txt", "outs": ["out.txt"]}})
+    assert (by_dvc.reproduce(), by_dvc.reproduce()) == (0, 0)
+    read(str(refusal.value) + capsys.readouterr().out)
+
+
+def test_a_reader_that_has_read_enough_is_no_error_of_a_stage(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "true"}})
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-m", "flows.by_dvc"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.tried("`make serve` twice", "is at work in this checkout already")

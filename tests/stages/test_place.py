@@ -174,7 +174,7 @@ def test_what_comes_back_after_a_failure_is_placed(
     monkeypatch.setattr(restore, "run_dvc", lambda *words: (workspace / words[-1]).touch())
     (workspace / "dvc.lock").write_text("stages:\n  a:\n    outs: [{path: made.json}]\n")
     restore.main()
-    assert capsys.readouterr().out.endswith("those of the last run that worked are back: made.json\n")
+    assert capsys.readouterr().out.endswith("outputs of the last successful run were restored: made.json\n")
 
 
 @pytest.mark.tried(
