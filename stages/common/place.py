@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.git import read_git
+from stages.common.provenance import again, uncommitted_stages
 
 _MEND = (
     "for a larger disk give DVC's cache a place there (`python -m dvc config --local cache.dir FOLDER`, then "
@@ -98,6 +99,11 @@ def git_notes(uncommitted: str, root: Path) -> Iterator[str]:
     kept_back = "so what is made now will not be published"
     if state.changed and uncommitted != "mark":
         yield f"no commit holds {state.changed[0]} as it is, {kept_back}: commit it, or set upload.uncommitted to mark"
+    elif state.clean and uncommitted != "mark" and (made := uncommitted_stages(root)):
+        yield (
+            f"{', '.join(made)} ran with changes to the code that were not committed then, {kept_back} until they run "
+            f"again: `{again(made)}`"
+        )
     elif state.clean is None and uncommitted == "refuse":
         yield f"no commit of this code is known ({state.reason}), {kept_back}: set upload.uncommitted to auto or mark"
     elif state.clean is None and uncommitted == "auto":

@@ -4,13 +4,13 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from stages.common.dvc import busy_paths
+from stages.common.dvc import busy_paths, graph_stages
 from stages.common.energy import Meter
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
@@ -51,6 +51,31 @@ def made_by(stage: str, params: Section, folder: Path = FOLDER) -> bool:
     """Whether these params made the stage's current outputs, according to its provenance file."""
     target = folder / f"{stage}.json"
     return target.is_file() and read_json(target).get("params") == json.loads(params.model_dump_json())
+
+
+def uncommitted_stages(root: Path) -> list[str]:
+    """The stages whose outputs in `root` were made with changes to the code that no commit had, in their order."""
+    files = [*(root / FOLDER).glob("*.json"), *(root / "reports").glob("report.json")]
+    return in_order([file.stem for file in files if _is_uncommitted(file)], root)
+
+
+def _is_uncommitted(file: Path) -> bool:
+    try:
+        return read_json(file)["git"]["clean"] is False
+    except (UserError, KeyError, TypeError):  # a damaged file is not this one's matter
+        return False
+
+
+def in_order(names: Iterable[str], root: Path) -> list[str]:
+    """These stages in the order of dvc.yaml, where there is one."""
+    graph = root / "dvc.yaml"
+    order = list(graph_stages(graph)) if graph.exists() else []
+    return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def again(stages: list[str]) -> str:
+    """The command that runs these stages again, and no other."""
+    return f"dvc repro --force --single-item {' '.join(stages)}"
 
 
 def git_state() -> dict[str, Any]:

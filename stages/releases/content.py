@@ -20,6 +20,7 @@ from stages.common.errors import UserError
 from stages.common.files import md5_of, read_json
 from stages.common.marks import SOURCE
 from stages.common.params import Card, load_params
+from stages.common.provenance import again, in_order
 from stages.releases.card import CARD, completed, completed_page, require_said
 from stages.stores import MANIFEST, File
 
@@ -67,29 +68,32 @@ def _of_reports(path: Path, place: Path, card: Card) -> File:
 
 
 def require_committed(files: list[File], known: bool) -> None:
-    """Raise UserError if a stage ran with uncommitted changes to the code, so that nobody could make it again.
+    """Raise UserError if stages ran with uncommitted changes to the code, so that nobody could make it again.
 
-    With `known`, raise it also if it is unknown whether there were any.
+    With `known`, raise it also if it is unknown whether there were any. The sentence names them all, in their order.
     """
+    changed, unknown, reason = dict[str, Path](), dict[str, Path](), ""
     for file in files:
         if file.path.startswith("provenance/") and isinstance(file.source, Path):
             git = read_json(file.source).get("git") or {}
             clean = git.get("clean")
             if clean is False:
-                problem, mend = "that the code had changes that were not committed", "commit them"
+                changed[file.source.stem] = file.source
             elif clean is None and known:
-                why = git.get("reason") or "it was made outside a git checkout"
-                problem, mend = (
-                    f"that no commit of its code is known ({why})",
-                    "commit it in a git repository of its own",
-                )
-            else:
-                continue
-            raise UserError(
-                "provenance-not-clean",
-                f"{file.source} says {problem}: {mend} and run `dvc repro --force {file.source.stem}`, or publish it "
-                "so marked (upload.uncommitted: mark in params.yaml, or `publish --force`)",
-            )
+                unknown[file.source.stem] = file.source
+                reason = git.get("reason") or "it was made outside a git checkout"
+    if not (found := changed | unknown):
+        return
+    root = next(iter(found.values())).parents[1]
+    ran = f"{', '.join(in_order(changed, root))} ran with changes to the code that were not committed"
+    made = f"no commit is known of the code that made {', '.join(in_order(unknown, root))} ({reason})"
+    problem = "; ".join([ran] * bool(changed) + [made] * bool(unknown))
+    where = " in a git repository of its own" if unknown else ""
+    raise UserError(
+        "provenance-not-clean",
+        f"{problem}: commit it{where}, run `{again(in_order(found, root))}` and then this again, or publish it so "
+        "marked (upload.uncommitted: mark in params.yaml, or `publish --force`)",
+    )
 
 
 def identify(files: list[File]) -> tuple[str, File]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +15,11 @@ import pytest
 from stages.common.dvc import run_dvc, settle_git
 from stages.common.git import is_own, read_git
 from stages.common.place import git_notes
+from stages.common.provenance import uncommitted_stages
 from stages.releases.content import gather, require_committed
 from tests.refusals import refused
 from tests.stages.release_trees import make_tree
+from tests.stages.tiny_data import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -186,8 +189,9 @@ def test_dvc_uses_git_again_as_soon_as_it_is_there(project: Path, monkeypatch: p
     monkeypatch.delenv("DVC_SYSTEM_CONFIG_DIR")
     settle_git()
     assert "without-git" in os.environ["DVC_SYSTEM_CONFIG_DIR"]
-    with refused("dvc-failed"):
+    with refused("dvc-failed") as refusal:
         run_dvc("exp", "list")
+    assert "dvc.org/support" not in str(refusal.value)
     commit(project)
     run_dvc("exp", "list")
     assert "DVC_SYSTEM_CONFIG_DIR" not in os.environ
@@ -220,16 +224,36 @@ def test_refuse_refuses_whatever_is_not_known_to_be_clean(
             Path(path).write_text(json.dumps({"git": made}))
         expected = refuse if known else auto
         if expected:
-            with refused("provenance-not-clean", f"{of} says that "):
+            with refused("provenance-not-clean", f"`dvc repro --force --single-item {Path(of).stem}`"):
                 require_committed(gather(), known)
         else:
             require_committed(gather(), known)
+
+
+def test_all_stages_of_uncommitted_code_are_named_at_once_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_tree(tmp_path / "tree"))
+    shutil.copy(ROOT / "dvc.yaml", tmp_path / "tree")
+    for name, clean in {"export": False, "evaluator": False, "train": False, "ingest": True, "select": None}.items():
+        Path(f"provenance/{name}.json").write_text(json.dumps({"git": {"commit": None, "clean": clean}}))
+    command = "`dvc repro --force --single-item evaluator train export`"
+    with refused("provenance-not-clean", "evaluator, train, export ran with changes", command):
+        require_committed(gather(), known=False)
+    with refused("provenance-not-clean", "that made select (", command.replace("train", "train select")):
+        require_committed(gather(), known=True)
+    assert uncommitted_stages(Path()) == ["evaluator", "train", "export"]
 
 
 @pytest.mark.tried(
     "`upload.uncommitted: refuse` outside of git",
     "no commit of this code is known (it is in no git repository), so what is made now will not be published: "
     "set upload.uncommitted to auto or mark",
+)
+@pytest.mark.tried(
+    "outputs of code that was committed only later",
+    "a ran with changes to the code that were not committed then, so what is made now will not be published until they "
+    "run again: `dvc repro --force --single-item a`",
 )
 @pytest.mark.tried(
     "`core.no_scm` in .dvc/config.local, of a machine that had no git once",
@@ -243,6 +267,12 @@ def test_what_git_will_make_of_a_release_is_said_before_anything_runs(
     read(note)
     commit(project)
     assert list(git_notes("refuse", project)) == []
+    (project / "provenance").mkdir()
+    (project / "provenance/a.json").write_text('{"git": {"clean": false}}')
+    assert list(git_notes("mark", project)) == []
+    [note] = git_notes("auto", project)
+    read(note)
+    (project / "provenance/a.json").write_text("damaged")
     (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
     [note] = git_notes("auto", project)
     read(note)

@@ -319,7 +319,7 @@ def test_what_was_made_with_uncommitted_changes_is_refused_unless_forced_and_the
     (shared.tree / "provenance/train.json").write_text(json.dumps(made))
     code, printed = shared.run("publish")
     assert code == 2
-    assert "provenance/train.json says that the code had changes that were not committed" in printed
+    assert "train ran with changes to the code that were not committed" in printed
     assert shared.run("publish", "--force")[0] == 0
     assert json.loads(shared.run("show", "latest", "--json")[1])["origin"]["code"] == {
         "recorded": "changed",
