@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.overrides import apply
 from flows.workspace import FOLDER, PARAMS, users_params
-from flows.worktree import bring_sources, git, make_worktree, run_git
+from flows.worktree import bring_sources, failure, git, make_worktree, run_git
 from stages.check import check, outputs
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_bytes, write_json
@@ -167,7 +167,9 @@ def _begin(workspace: Path, name: str) -> Sweep:
 
 def snapshot_of(workspace: Path, commit: str) -> str:
     """A commit of the tracked files as they are now; `commit`, which is HEAD, if none differs."""
-    run_git(workspace, "update-index", "-q", "--refresh")  # else stash fails in a checkout that was copied
+    refreshed = run_git(workspace, "update-index", "--refresh")  # else stash fails in a checkout that was copied
+    if refreshed.returncode > 1:  # 1: files differ from the index
+        raise failure(workspace, "update-index", refreshed)
     return git(workspace, "stash", "create") or commit
 
 

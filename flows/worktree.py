@@ -25,9 +25,16 @@ def git(folder: Path, *arguments: str) -> str:
     """Git's output. Raises UserError with git's message if it fails."""
     done = run_git(folder, *arguments)
     if done.returncode != 0:
-        said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise UserError("git-failed", f"`git {arguments[0]}` failed in {folder}: {said}")
+        raise failure(folder, arguments[0], done)
     return done.stdout.strip()
+
+
+def failure(folder: Path, command: str, done: "subprocess.CompletedProcess[str]") -> UserError:
+    """The error of a git command that failed, with the line of git's message that gives the reason."""
+    silent = f"it says nothing (exit code {done.returncode}), as where the checkout cannot be written"
+    said = (done.stderr.strip() or done.stdout.strip() or silent).splitlines()
+    reason = next((line for line in said if line.startswith(("fatal: ", "error: "))), said[-1])
+    return UserError("git-failed", f"`git {command}` failed in {folder}: {reason}")
 
 
 def run_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

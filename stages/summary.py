@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError, model_validator
 
 from mintage.metrics import percent
+from stages.common.dvc import graph_stages
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json
 from stages.common.stage import parser_of
@@ -47,6 +48,11 @@ class Receipt(BaseModel):
 
 
 def main() -> None:
+    if not SELECTION.exists():
+        graph_stages(Path("dvc.yaml"))  # refuses any folder but a checkout's root
+        raise UserError(
+            "output-missing", f"{SELECTION} is missing: `mintage run` makes it, and all that is summed up here"
+        )
     print(f"\n{summary(Path())}\n")
 
 

@@ -26,12 +26,13 @@ def dvc_command(*arguments: str) -> list[str]:
 
 
 def run_dvc(*arguments: str, folder: Path = Path()) -> str:
-    """The output of a DVC command. Raises UserError with its last line if it fails."""
+    """The output of a DVC command. Raises UserError with DVC's reason if it fails."""
     settle_git(folder)
     done = subprocess.run(dvc_command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {said[-1]}")
+        reason = next((line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")), said[-1])
+        raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {reason}")
     return done.stdout.strip()
 
 

@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
         if release:
-            added.add_argument("release", help="a channel, a release's id, or the beginning of one")
+            added.add_argument("release", help="a channel, a release's id, or its first 4 digits or more")
         added.set_defaults(run=run)
         return added
 

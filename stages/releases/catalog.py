@@ -46,7 +46,7 @@ def listed(store: Store, channels: Iterable[Channel]) -> list[Summary]:
 
 
 def find(store: Store, reference: str) -> Release:
-    """The release of a channel, an id or the beginning of an id."""
+    """The release of a channel, an id or the beginning of an id, of four digits or more."""
     if reference in names(store):
         return release_in(store, str(read_channel(store, reference).release))
     if re.fullmatch(r"[0-9a-f]{4,64}", reference):
@@ -58,8 +58,10 @@ def find(store: Store, reference: str) -> Release:
             raise UserError(
                 "release-ambiguous", f"{reference} is the beginning of {len(found)} releases: give more digits"
             )
+    short = " (of an id give 4 digits or more)" if re.fullmatch(r"[0-9a-f]{1,3}", reference) else ""
     raise UserError(
-        "release-unknown", f"{store.url} has no channel or release {reference!r}: `list` names those that are there"
+        "release-unknown",
+        f"{store.url} has no channel or release {reference!r}{short}: `list` names those that are there",
     )
 
 

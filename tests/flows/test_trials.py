@@ -264,6 +264,13 @@ def test_a_checkout_that_was_copied_is_swept(repository: Path, tmp_path: Path) -
     assert load_params(sweep.trials[0].workspace / "params.yaml").train.seed == 5
 
 
+def test_a_checkout_that_cannot_be_written_is_told_in_git_s_own_words(repository: Path) -> None:
+    (repository / ".git/index.lock").touch()
+    os.utime(repository / "params.yaml", (0, 0))
+    with refused("git-failed", "fatal: Unable to create ", "index.lock"):
+        open_sweep(repository, "s", [["train.seed=5"]])
+
+
 def test_an_experiment_needs_no_git_identity_and_holds_what_git_tracks_of_a_run(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

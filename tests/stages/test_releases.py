@@ -300,6 +300,7 @@ def test_a_folder_that_cannot_be_made_is_named_by_fetch(shared: Shared, tmp_path
     [
         (["show", "nothing"], "has no channel or release 'nothing'"),
         (["verify", "0000"], "has no channel or release '0000'"),
+        (["promote", "5c5", "production"], "has no channel or release '5c5' (of an id give 4 digits or more)"),
         (["rollback", "production"], "there is no channel production"),
         (["publish", "--channel", "../x"], "is no name for a channel"),
         (["publish", "--channel", "a/b/c"], "is no name for a channel"),

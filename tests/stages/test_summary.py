@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stages.summary import summary
+from stages.summary import main, summary
 from tests.refusals import refused
 
 ROOT = Path(__file__).parents[2]
@@ -229,11 +229,22 @@ def test_the_command_prints_it_without_loading_what_trains_or_validates(tmp_path
     assert done.stdout.endswith("set()\n")
 
 
+@pytest.mark.tried("`mintage summary` before any run", "metrics/selection.json is missing: `mintage run` makes it, ...")
+def test_in_a_checkout_without_any_run_the_command_that_makes_all_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text("stages: {}\n")
+    with refused("output-missing") as refusal:
+        main()
+    read(str(refusal.value))
+
+
 @pytest.mark.tried(
-    "`python -m stages.summary` before any run",
-    "error: metrics/selection.json is missing: run the stage that makes it (`dvc repro`)",
+    "`python -m stages.summary` outside a checkout",
+    "error: dvc.yaml is missing, or is no pipeline of DVC: run in the repository's root folder, ...",
 )
-def test_the_command_before_any_run_is_one_sentence_and_exit_code_2(
+def test_the_command_outside_a_checkout_is_one_sentence_and_exit_code_2(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
