@@ -78,6 +78,9 @@ def run(name: str, rest: list[str]) -> int:
     if name in ("-h", "--help", "help"):
         print(usage())
         return 0
+    if name in ("-V", "--version"):
+        print(f"mintage {version()}")
+        return 0
     command = COMMANDS.get(name)
     if name in OF_RELEASES:
         return refuse(f"there is no command {name!r} of its own: ask for `mintage releases {name}`")
@@ -96,6 +99,17 @@ def run(name: str, rest: list[str]) -> int:
     return refuse(f"`mintage {name}` needs the pipeline, and {lacking}: {mend}, and use .venv/bin/mintage")
 
 
+def version() -> str:
+    """That of the checkout, else of what pip installed."""
+    import tomllib
+    from importlib.metadata import version as installed
+
+    settings = PLACE / "pyproject.toml"
+    if settings.is_file():
+        return str(tomllib.loads(settings.read_text(encoding="utf-8"))["project"]["version"])
+    return installed("mintage")
+
+
 def usage() -> str:
     """The help: a line a command."""
     width = max(map(len, COMMANDS))
@@ -105,7 +119,8 @@ def usage() -> str:
             "usage: mintage COMMAND ...\n",
             "Train, select, sample and share generative adversarial networks.\n",
             *lines,
-            "\n`mintage COMMAND --help` tells more. The library alone (`pip install .`) has families and completion.",
+            "\n`mintage COMMAND --help` tells more, and `mintage --version` which version this is.",
+            "The library alone (`pip install .`) has families and completion.",
             "All other commands need a checkout; run them in its root folder.",
         ]
     )

@@ -47,4 +47,4 @@ def like(name: str, known: Sequence[str]) -> str | None:
     """The known name that is meant: by a common other name, else by similar spelling; None if none is similar."""
     if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
         return meant
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.5)), None)
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), None)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from argparse import _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from mintage.__main__ import COMMANDS, OF_RELEASES
 from mintage.completion import SCRIPTS, candidates
+from mintage.nearest import nearest
 from stages.releases.__main__ import parser
 from tests.test_setup import INSTALL
 
@@ -72,6 +74,17 @@ def test_help_shows_examples_of_the_command_that_was_typed() -> None:
     shown = mintage("translate", "--help").stdout
     assert "mintage translate --release models/denoiser" in shown
     assert "python -m" not in shown
+
+
+def test_the_version_is_that_of_the_checkout() -> None:
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    done = mintage("--version")
+    assert (done.returncode, done.stdout) == (0, f"mintage {known}\n")
+
+
+@pytest.mark.parametrize(("name", "guessed"), [("nostage", False), ("normalise", True), ("sampel", True)])
+def test_only_a_near_name_is_guessed(name: str, guessed: bool) -> None:
+    assert ("did you mean" in nearest(name, ["ingest", "normalize", "train", "sample"])) == guessed
 
 
 @pytest.mark.tried("`mintage trian`", "error: there is no command 'trian': did you mean 'train'?")
