@@ -91,8 +91,8 @@ def require_committed(files: list[File], known: bool) -> None:
     where = " in a git repository of its own" if unknown else ""
     raise UserError(
         "provenance-not-clean",
-        f"{problem}: commit it{where}, run `{again(in_order(found, root))}` and then this again, or publish it so "
-        "marked (upload.uncommitted: mark in params.yaml, or `publish --force`)",
+        f"{problem}: commit the code{where}, run `{again(in_order(found, root))}` and then this again, or publish it "
+        "so marked (upload.uncommitted: mark in params.yaml, or `publish --force`)",
     )
 
 

@@ -119,7 +119,7 @@ def test_a_stage_saves_its_work_at_sigterm_to_the_whole_group_and_no_lock_is_lef
 def test_the_exit_code_is_that_of_the_stage_that_failed(
     monkeypatch: pytest.MonkeyPatch, code: int, passed_on: int
 ) -> None:
-    monkeypatch.setattr(make.check, "main", lambda: None)
+    monkeypatch.setattr("stages.check.main", lambda: None)
     monkeypatch.setattr(make, "_call", lambda *_: code)
     assert make.reproduce("run") == passed_on
 
