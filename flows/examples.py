@@ -226,15 +226,16 @@ def _first_seen_from(checkout: Path, example: Run) -> str | None:
 def _reproduce(example: Run) -> None:
     """Check and run the pipeline; leftovers of a killed run are ended first."""
     with taken(example.checkout) as (mark, _), open(example.log, "ab") if example.log else nullcontext() as output:
-        for command in ([sys.executable, "-m", "stages.check"], dvc_command("repro")):
+        commands = {"mintage check": [sys.executable, "-m", "stages.check"], "dvc repro": dvc_command("repro")}
+        for name, command in commands.items():
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
             environment = {**os.environ, "PATH": path, RUN: mark, STAGE: command[2]}
             code = subprocess.run(
                 command, cwd=example.checkout, env=environment, stdout=output, stderr=output, check=False
             ).returncode
             if code:
-                where = f": {example.log} says why" if example.log else ""
-                raise UserError("example-failed", f"`{' '.join(command[1:])}` ended with exit code {code}{where}")
+                says = str(example.log) if example.log else "what it printed"
+                raise UserError("example-failed", f"`{name}` ended with exit code {code}: {says} says why")
 
 
 def _publish(example: Run) -> str:

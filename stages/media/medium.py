@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 """(C, *S)."""
-Trait = Literal["picture files", "looks", "brightness", "spectrum", "truncation", "latent pictures"]
+Trait = Literal["picture files", "looks", "copies", "brightness", "spectrum", "truncation", "latent pictures"]
 """What images have: files that are pictures, decoded and resized as such; looks, to be compared, checked and shown as
-thumbnails; numbers that are levels; frequencies; a truncation curve; a picture of every operation on latents."""
+thumbnails; equal ones that are copies, not chance; numbers that are levels; frequencies; a truncation curve; a picture
+of every operation on latents."""
 
 
 class UnusableError(Exception):

@@ -87,6 +87,7 @@ class Points(Medium):
     exact = True
     lacks: ClassVar[Mapping[Trait, str]] = {
         "looks": "the data are points, drawn at random: no pictures",
+        "copies": "each point is drawn on its own, so equal ones are chance",
         "spectrum": "points have no spectrum",
         "truncation": "the data are points, whose modes are counted instead",
         "latent pictures": "the data are points, of which only the walks are drawn",

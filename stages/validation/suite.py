@@ -70,6 +70,8 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
 def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str, str]]:
     """The checks that were left out, by `name`, with the `reason`."""
     left_out = []
+    if reason := manifest.medium.lacks.get("copies"):
+        left_out.append({"name": "Copies", "reason": reason})
     if manifest.no_looks is not None:
         what = "Near-duplicates and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
         left_out.append({"name": what, "reason": manifest.no_looks})
@@ -126,6 +128,8 @@ def _counts(manifest: Manifest, limits: Validate) -> list[Check]:
 
 
 def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Validate) -> list[Check]:
+    if "copies" in manifest.medium.lacks:
+        return []
     severity, recurs = limits.severity, manifest.medium.recurs
     same = mostly(
         "images repeat another, pixel for pixel",

@@ -178,7 +178,7 @@ def test_one_that_fails_does_not_stop_the_others_and_the_log_says_why(toy: Path,
     commit(toy)
     code, printed = examples("--jobs", "2")
     assert code == 1
-    assert "a_bad_one: failed: `-m dvc repro` ended with exit code" in printed
+    assert "a_bad_one: failed: `dvc repro` ended with exit code" in printed
     assert "first: release" in printed
     assert "seed 13 brings bad luck" in (toy / ".flow/examples/a_bad_one.log").read_text()
 

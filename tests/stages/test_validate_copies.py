@@ -29,6 +29,7 @@ from tests.stages.summary_tables import (
 )
 
 LEAKED = "expect_column_values_to_be_null(leaked_from)"
+SAME = "expect_column_values_to_be_unique(pixel_sha256)"
 NEAR = "expect_column_values_to_be_null(near_duplicate)"
 BETWEEN = "expect_column_values_to_be_between"
 
@@ -129,17 +130,19 @@ def test_broken_images_are_counted_against_all_that_were_read(tmp_path: Path) ->
     assert verdict.format(verdict.observed) == "1.64%"
 
 
-def test_points_and_tiny_images_have_no_looks_and_the_reason_is_told(tmp_path: Path) -> None:
+def test_points_have_no_copies_nor_looks_and_tiny_images_no_looks_and_the_reason_is_told(tmp_path: Path) -> None:
     images = noise(40)
     points = looking_like(valid_stats(40, classes=0), images).assign(height=1, width=2, channels=1)
+    points.loc[points["split"] == "holdout", "pixel_sha256"] = points["pixel_sha256"][0]
     manifest = manifest_of(points, None) | {"shape": [1, 1, 2], "medium": RING.to_json()}
     outcome = gated(tmp_path / "points", points, manifest, images=images[:, :1, :1, :2].copy())
     assert outcome.failed == outcome.warned == []
-    assert {LEAKED, NEAR} & set(found(outcome)) == {LEAKED}, "equal ones alone"
-    assert outcome.not_checked[0]["name"] == "Near-duplicates and outliers"
+    assert {LEAKED, NEAR, SAME} & set(found(outcome)) == set(), "many points on a line are equal by chance"
+    assert [one["name"] for one in outcome.not_checked[:2]] == ["Copies", "Near-duplicates and outliers"]
     manifest["medium"] = {"name": "images"}
     tiny = gated(tmp_path / "tiny", points, manifest, images=images[:, :1, :1, :2].copy())
-    assert set(found(tiny)) & {LEAKED, NEAR} == {LEAKED}
+    assert set(found(tiny)) & {LEAKED, NEAR, SAME} == {LEAKED, SAME}, "equal ones alone"
+    assert LEAKED in {f"{one.expectation}({one.column})" for one in tiny.failed}
     reason = "2 x 1 pixels are too few to tell images apart by their looks (at least 8 x 8 are needed)"
     assert {"name": "Near-duplicates", "reason": reason} in tiny.not_checked
     assert reason in (tmp_path / "tiny/reports/validation.html").read_text()
