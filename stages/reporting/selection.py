@@ -57,6 +57,8 @@ class Judgment(Facts):
     """The level, a colon, and the reasons."""
     curve: str
     advice: str
+    doubt: str | None = None
+    """Why the evaluator is not to be believed, as a verb phrase."""
 
     @property
     def text(self) -> str:

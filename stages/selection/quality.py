@@ -82,27 +82,34 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
     """`verdict` of selection.json: the level, the reasons, how the curve ends, and what to do.
 
     `rows` are all checkpoints in order; of `selection`, the collapse, the copying and the classification accuracy
-    score count. The level is the worst of the findings, or unknown if the evaluator is not to be believed.
+    score count. The level is the worst of the findings. If the evaluator is not to be believed it is unknown, but for a
+    generator that surely collapsed or copies.
     """
     found = findings(chosen, selection.get("classification_accuracy_score"), about)
     found += _of_directions(selection.get("directions") or [])
     collapsed, copied = selection["collapse"].get("sure", False), selection["copying"]["copied"]
-    if selection["collapse"]["collapsed"]:
-        found.append(Finding("poor", "the generator has collapsed" if collapsed else "few real images are reached"))
-    found += [Finding("poor", "it plays training images back")] if copied else []
-    few = worst(found) == "good" and about.held_out < LEAST_HELD_OUT
+    certain = [Finding("poor", "the generator has collapsed")] if collapsed else []
+    certain += [Finding("poor", "it plays training images back")] if copied else []
+    if selection["collapse"]["collapsed"] and not collapsed:
+        found.append(Finding("poor", "few real images are reached"))
+    few = worst([*found, *certain]) == "good" and about.held_out < LEAST_HELD_OUT
     if few:
         words = f"measured beside {about.held_out} {about.medium.words.many}, too few to call it good"
         found.append(Finding("fair", words))
     if about.doubt:
-        found.insert(0, Finding("unknown", f"the evaluator {about.doubt}, so its figures are unreliable"))
-    level = "unknown" if about.doubt and not copied else worst(found)
+        doubt = Finding("unknown", f"the evaluator {about.doubt}, so its figures are unreliable")
+        found = [*certain, doubt, *found]
+        level = worst(certain)
+    else:
+        found += certain
+        level = worst(found)
     course = "fixed" if about.stays else course_of(rows)
     return {
         "level": level,
         "sentence": f"{LEVELS[level]}: {'; '.join(one.sentence for one in found) or 'nothing was measured'}.",
         "course": course,
         "curve": _sentence_on_curve(course, rows, chosen),
+        "doubt": about.doubt,
         "advice": advice("good" if few else level, course, about, collapsed=collapsed, copied=copied),
     }
 
@@ -281,20 +288,17 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
 
 def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
     """What to do, in a sentence or more."""
-    if about.by_heart:
-        return (
-            f"Bring more {about.medium.words.many}{_few(about)}: a longer training of the evaluator would hardly help."
-        )
-    if about.doubt:
-        return "Raise evaluator.images, and judge again."
+    if about.doubt and level == "unknown":
+        more = f"Bring more {about.medium.words.many}{_few(about)}"
+        by_heart = f"{more}: a longer training of the evaluator would hardly help."
+        return by_heart if about.by_heart else "Raise evaluator.images, and judge again."
     if level == "good":
         return _advice_where_good(course, about)
     if course == "fixed":
         return "Train the first model longer, or name another one in train.first."
-    advice = []
-    if copied:
-        moved = "" if about.sources is not None else ", or train.recipe.augment: [translation, cutout]"
-        advice.append(f"Against copies: more images{moved}.")
+    if about.doubt:  # by which the curve was measured, too
+        return " ".join(_against(about, collapsed=collapsed, copied=copied))
+    advice = _against(about, collapsed=False, copied=copied)
     if course == "falling":
         advice.append(f"Train longer: train.images is {about.training:,}, and a larger one goes on from there.")
     elif course == "unknown":
@@ -304,6 +308,18 @@ def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, cop
     if collapsed and _packs(about):
         advice.append("Against collapse: train.recipe.packing: 2.")
     return " ".join(advice)
+
+
+def _against(about: Subject, *, collapsed: bool, copied: bool) -> list[str]:
+    """What helps whatever the other figures are."""
+    advice = []
+    if collapsed:
+        packing = "train.recipe.packing: 2, or " if _packs(about) else ""
+        advice.append(f"Against collapse: {packing}{_another_family(about)}.")
+    if copied:
+        moved = "" if about.sources is not None else ", or train.recipe.augment: [translation, cutout]"
+        advice.append(f"Against copies: more images{moved}.")
+    return advice
 
 
 def _advice_where_good(course: Course, about: Subject) -> str:

@@ -200,6 +200,27 @@ def test_no_floor_of_images_that_the_evaluator_has_memorized_is_what_real_images
     assert "evaluator.images" not in found["advice"]
 
 
+@pytest.mark.parametrize("by_heart", [True, False])
+@pytest.mark.parametrize(
+    ("sure", "copied", "advice"),
+    [
+        (True, False, "Against collapse: train.recipe.packing: 2, or train.family: sngan_projection or biggan."),
+        (False, True, "Against copies: more images, or train.recipe.augment: [translation, cutout]."),
+    ],
+)
+def test_a_sure_collapse_and_copies_are_poor_whatever_the_evaluator_is_worth(
+    by_heart: bool, sure: bool, copied: bool, advice: str
+) -> None:
+    about = replace(ABOUT, doubt="is bad", by_heart=by_heart)
+    seen: dict[str, Any] = {"collapse": {"collapsed": sure, "sure": sure}, "copying": {"copied": copied}}
+    found = judged(about, frechet_distance=0.35, **seen)
+    why = "the generator has collapsed" if sure else "it plays training images back"
+    assert found["sentence"].startswith(f"Poor: {why}; the evaluator is bad, so its figures are unreliable; Frechet")
+    assert found["advice"] == advice
+    early = judged(about, frechet_distance=0.35, collapse={"collapsed": True, "sure": False})
+    assert early["level"] == "unknown", "few real images are reached in features that mean little"
+
+
 @pytest.mark.parametrize(
     ("train", "holdout", "chance", "known"),
     [(1.0, 0.989, 0.1, False), (1.0, 0.74, 0.1, False), (1.0, 0.72, 0.1, True), (1.0, 0.84, 0.5, True)],
