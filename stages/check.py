@@ -37,17 +37,21 @@ from stages.stores.folder import FolderStore
 
 def main() -> None:
     params = load_params()
-    check(params, outputs(Path("dvc.yaml")))
+    source = check(params, outputs(Path("dvc.yaml")))
     if params.upload.publish == "runs":
         publish_again(Path())
     print("nothing is wrong, as far as can be known before a run")
-    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _notes_of_data(params)]
+    of_data = _notes_of_data(params) if source is None else source.notes
+    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 
 
-def check(params: Params, made: list[Path], root: Path = Path()) -> None:
-    """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`."""
+def check(params: Params, made: list[Path], root: Path = Path()) -> Source | None:
+    """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`.
+
+    Else the source, not yet read, where names tell at once what it has.
+    """
     of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
     source, unread = (None, []) if of_source else _source_by_names(params, root)
     known = None if source is None else source.known(params.normalize)
@@ -69,6 +73,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> None:
     if sentences:
         raise UserError("params-do-not-fit", "; ".join(sentences))
     _require_recipe(params, known or _known(params), root)
+    return source
 
 
 def outputs(graph: Path) -> list[Path]:
@@ -274,7 +279,10 @@ def ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> Us
 
 
 def _notes_of_data(params: Params) -> Iterator[str]:
-    """What will not fit the data that ingest brought for these params, unless its source has changed since."""
+    """What will not fit the data that ingest brought for these params.
+
+    It is asked only where no names tell what the source has now: it may have other data since.
+    """
     if made_by("ingest", params.ingest):
         from stages.images.raw import read_raw_set  # Parquet, which nothing else here reads
 

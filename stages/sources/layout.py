@@ -4,15 +4,19 @@ Known shapes, `*` being images, at any depth below a class:
     root/*    root/CLASS/*    root/SPLIT/*    root/SPLIT/CLASS/*    root/CLASS/SPLIT/*    and each in one more folder.
 """
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, counted
+from stages.media.medium import Words
+from stages.sources.limits import NOT_READ
 from stages.sources.names import LeftOut, Split, in_order, split_of, splits_read
 
 DEEPEST = 3
 """A wrapper, a split, a class: deeper folders mean nothing."""
 
+CONVERT = "convert them to JPEG or PNG"
 _ALL = "took {} for all there is, as no folder is named as held out beside one to train on"
 
 Parts = tuple[str, ...]
@@ -26,6 +30,41 @@ class Group:
     split: Split | None
 
 
+class Skipped:
+    """Counts files beside the images that are not taken, and those of them that are pictures of kinds not read."""
+
+    def __init__(self) -> None:
+        self.strange, self.first_strange = 0, ""
+        self._empty, self._first_empty = 0, ""
+        self._pictures: Counter[tuple[Parts, str]] = Counter()
+
+    def add(self, path: str, parts: Parts, named_so: bool) -> None:
+        """Count a file; `named_so`: its extension is right, but it is a pipe, say. `parts`: its name in the tree."""
+        if named_so:
+            self._empty, self._first_empty = self._empty + 1, self._first_empty or path
+            return
+        self.strange, self.first_strange = self.strange + 1, self.first_strange or path
+        extension = os.path.splitext(parts[-1])[1].lower()
+        if extension in NOT_READ:
+            for depth in range(min(len(parts) - 1, DEEPEST) + 1):
+                self._pictures[parts[:depth], extension] += 1
+
+    def pictures(self, folder: Parts = ()) -> str:
+        """The pictures below a folder that are not read, in words: 200 .heic and 1 .psd."""
+        found = sorted((extension, count) for (parts, extension), count in self._pictures.items() if parts == folder)
+        return " and ".join(f"{count:,} {extension}" for extension, count in found)
+
+    def notes(self, words: Words, of_pictures: bool) -> list[str]:
+        found = []
+        if self.strange:
+            files, pictures = counted(self.strange, "file"), self.pictures() if of_pictures else ""
+            named = f"{self.first_strange}{f' ({pictures}: {CONVERT})' if pictures else ''}"
+            found.append(f"skipped {files} whose extension is not that of {words.a}, such as {named}")
+        if self._empty:
+            found.append(f"skipped {counted(self._empty, 'file')} without {words.a} in it, such as {self._first_empty}")
+        return found
+
+
 @dataclass
 class Survey:
     """What is known from the names, without a list of them."""
@@ -37,8 +76,7 @@ class Survey:
     tables: dict[Parts, bytes] = field(default_factory=dict)
     """Files that may hold labels; see `tables`."""
     left_out: LeftOut = field(default_factory=LeftOut)
-    others: int = 0
-    other: str = ""
+    skipped: Skipped = field(default_factory=Skipped)
 
     def add(self, parts: Parts, image: bool) -> None:
         """Count an image, or a folder."""

@@ -9,6 +9,11 @@ from stages.sources.names import FINDER_ICON, check_printable, composed
 EXTENSIONS = (
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
+NOT_READ = (
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".psd", ".xcf", ".svg", ".eps", ".tga", ".exr",
+    ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+)  # fmt: skip
+"""Extensions of pictures that no source of images reads, such as those of phones and cameras."""
 _LARGEST_VALUE = 2**31 - 1  # bytes that one value of a Parquet column can hold
 
 

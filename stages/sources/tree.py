@@ -15,7 +15,7 @@ from stages.media.medium import Medium
 from stages.sources import NOT_STATED, RawImage, Source, films
 from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
-from stages.sources.layout import DEEPEST, Groups, Parts, Survey, classes_of, groups_of
+from stages.sources.layout import CONVERT, DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
 from stages.sources.names import composed, needs_no_word, of_system
 from stages.sources.steady import changed
@@ -80,7 +80,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
         one = params.model_copy(update={"domains": None})
         return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers, wanted))
     maps = 0 if params.pairs is None else params.pairs.maps
-    if maps and "picture files" in wanted.medium.lacks:
+    if maps and not _of_pictures(wanted):
         raise UserError(
             "maps-of-pictures",
             f"ingest.pairs names {2 + maps} folders, and only pictures have maps, not {wanted.medium.words.many}: name "
@@ -92,14 +92,11 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     groups, said = groups_of(place, survey, found.folders_are_classes)
     for parts in groups:
         if not survey.images[parts]:
-            where = "/".join([place, *parts])
-            advice = tree.advice() if not survey.images[()] else ""
             known = f"known by {' '.join(sorted(wanted.extensions))}"
-            only = f", only {counted(survey.others, 'file')} such as {survey.other}" if survey.others and advice else ""
             raise UserError(
                 "source-without-images",
-                f"{where} holds no {wanted.medium.words.many} ({known}){only}: "
-                f"{advice or 'add some, or remove the folder'}",
+                f"{'/'.join([place, *parts])} holds no {wanted.medium.words.many} ({known})"
+                f"{_instead(tree, survey, parts, wanted)}",
             )
     classes = classes_of(groups)
     count = sum(survey.images[parts] for parts in groups)
@@ -112,12 +109,23 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     return source if found.labels is None else with_table(source, found.labels, params)
 
 
+def _instead(tree: Tree, survey: Survey, parts: Parts, wanted: Wanted) -> str:
+    """What a folder without images has in their place, and what to do."""
+    skipped = survey.skipped
+    if _of_pictures(wanted) and (pictures := skipped.pictures(parts)):
+        return f", but {pictures}: {CONVERT}"
+    if survey.images[()] or not (advice := tree.advice()):
+        return ": add some, or remove the folder"
+    only = f", only {counted(skipped.strange, 'file')} such as {skipped.first_strange}" if skipped.strange else ""
+    return f"{only}: {advice}"
+
+
+def _of_pictures(wanted: Wanted) -> bool:
+    return "picture files" not in wanted.medium.lacks
+
+
 def _notes(survey: Survey, partners: int, count: int, paired: bool, wanted: Wanted) -> list[str]:
-    notes = survey.left_out.notes()
-    if survey.others:
-        notes.append(
-            f"left out {counted(survey.others, 'file')}, by name not {wanted.medium.words.a}, such as {survey.other}"
-        )
+    notes = [*survey.left_out.notes(), *survey.skipped.notes(wanted.medium.words, _of_pictures(wanted))]
     if paired and partners > count:
         notes.append(f"left out {counted(partners - count, 'image')} of the second folder, nobody's partner")
     return notes
@@ -157,7 +165,8 @@ def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
         elif params.labels is None and _is_table(entry, parts, top):
             survey.tables[parts[len(top) :]] = entry.content()
         elif not needs_no_word(parts[-1]):
-            survey.others, survey.other = survey.others + 1, survey.other or _full_path(tree, parts)
+            inner = parts[len(top) :] if _below(top, parts) else parts[-1:]
+            survey.skipped.add(_full_path(tree, parts), inner, is_image(entry.name, wanted.extensions))
     return survey, partners
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from stages.check import main as check_main
 from stages.common.shards import class_names, read_tables, shards
 from stages.ingest import ingest, summary
+from stages.ingest import main as ingest_main
 from stages.sources import RawImage, Source, open_source
 from tests.refusals import refused
 from tests.stages.source_files import (
@@ -26,6 +29,7 @@ from tests.stages.source_files import (
     write_idx,
     write_tree,
 )
+from tests.stages.tiny_data import ROOT, write_params
 
 
 def pixels(content: bytes) -> np.ndarray:
@@ -164,7 +168,9 @@ def test_hidden_and_other_files_are_left_out_and_the_others_are_counted(tmp_path
     source = open_source(params)
     counts = ingest(source, params, tmp_path / "raw")
     assert counts.total() == 3
-    assert "left out 3 files" in summary(source, counts)[-1]
+    *_, skipped, empty = summary(source, counts)
+    assert "skipped 2 files whose extension is not that of an image, such as" in skipped
+    assert f"skipped 1 file without an image in it, such as {tree}/dog/pipe.png" in empty
 
 
 def test_extensions_count_in_capitals_too_and_links_to_images_and_folders_are_followed(tmp_path: Path) -> None:
@@ -225,3 +231,20 @@ def test_the_stage_prints_what_it_read_and_records_its_provenance(tmp_path: Path
     assert "2 classes: cat 3, dog 2" in run.stdout
     record = json.loads((tmp_path / "provenance/ingest.json").read_text())
     assert (record["stage"], record["images"], record["params"]["path"]) == ("ingest", 5, "tree")
+
+
+def test_check_notes_what_ingest_will_skip_and_says_nothing_of_images_that_were_replaced_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "tree", "validate.min_images": 2})
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    write_tree(tmp_path / "tree", {"": 3})
+    ingest_main()
+    shutil.rmtree("tree")
+    write_tree(tmp_path / "tree", {"cat": 2, "dog": 2})
+    Path("tree/cat/a.heic").touch()
+    check_main()
+    said = capsys.readouterr().err
+    assert "note: skipped 1 file whose extension is not that of an image, such as tree/cat/a.heic (1 .heic:" in said
+    assert "as ingest brought it last" not in said

@@ -263,3 +263,28 @@ def test_a_set_with_a_class_of_its_own_held_out_is_refused(tmp_path: Path, read:
     with refused("split-classes-differ") as refusal:
         opened(tmp_path, ["TRAIN/a/0.png", "Dev/a/0.png", "Dev/b/0.png"])
     read(str(refusal.value))
+
+
+PHONE = ["cat/a.HEIC", "cat/b.heic", "cat/c.psd"]
+
+
+@pytest.mark.tried(
+    "a folder of an iPhone's pictures", "... .webp), but 2 .heic and 1 .psd: convert them to JPEG or PNG"
+)
+@pytest.mark.tried(
+    "an iPhone's pictures beside others, and a table",
+    "skipped 4 files whose extension is not that of an image, such as ...a.HEIC (2 .heic and 1 .psd: convert them to "
+    "JPEG or PNG)",
+)
+def test_pictures_of_a_kind_that_is_not_read_are_named_with_their_number(
+    tmp_path: Path, read: Callable[[str], None]
+) -> None:
+    with refused("source-without-images") as refusal:
+        opened(tmp_path / "alone", PHONE)
+    read(str(refusal.value))
+    with refused("source-without-images", "in/cat holds no images (known by", "but 2 .heic and 1 .psd: convert"):
+        opened(tmp_path / "a class", [*PHONE, "dog/a.png"])
+    (note,) = opened(tmp_path / "beside", [*PHONE, "cat/d.png", "cat/e.csv"]).notes
+    read(note)
+    (note,) = opened(tmp_path / "none of these", ["cat/d.png", "cat/e.csv"]).notes
+    assert note.endswith("such as " + str(tmp_path / "none of these/in/cat/e.csv"))

@@ -284,7 +284,9 @@ def test_how_slices_were_joined_is_said_and_what_is_no_picture_is_left_out(tmp_p
     source = opened(tmp_path / "in")
     assert "joined 88 slices of DICOM to 11 series of 10 patients" in source.layout
     assert len([*source.images]) == source.count == 11
-    assert [note for note in source.notes if "left out 3 files" in note]
+    said = "; ".join(source.notes)
+    assert "skipped 2 files whose extension is not that of a volume, such as" in said
+    assert "skipped 1 file without a volume in it, such as" in said
 
 
 def test_slices_of_several_patients_in_a_folder_are_volumes_in_it_and_those_of_one_need_no_group(
