@@ -74,9 +74,12 @@ def main() -> None:
         raise UserError("option-invalid", f"--minutes is {minutes:g}: give more than 0")
     params = load_params()
     looks = look(RAW, params)
-    print(looks.text)
     if not made_by("ingest", params.ingest):
-        print("note: params.yaml names other data now: `mintage run ingest` brings them")
+        raise UserError(
+            "data-of-before",
+            f"params.yaml names other data than {RAW} holds ({looks.text}): `mintage run ingest` brings them",
+        )
+    print(looks.text)
     found = list(islice(advise(params, looks, minutes), LISTED))
     if not found:
         raise UserError("nothing-to-advise", "no family learns from such data: `mintage check` says why")

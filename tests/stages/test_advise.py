@@ -15,6 +15,7 @@ from stages import advise
 from stages.advising import speed as speeds
 from stages.advising.looks import Looks, look
 from stages.advising.speed import images_per_second
+from stages.common.files import write_json
 from stages.common.params import Params, load_params
 from stages.common.sections import Scenes
 from stages.examples import load_all
@@ -304,17 +305,24 @@ def test_the_speed_of_each_kind_is_measured_on_this_machine(
     assert rate > 0
 
 
-def test_the_command_says_how_to_take_its_first_advice(tmp_path: Path) -> None:
+def test_the_command_says_how_to_take_its_first_advice_and_advises_nothing_for_data_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("params.yaml", "examples", "docs"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "data").mkdir()
     ingested(tmp_path / "data/raw", source="digits", path="data/source")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["advise"])
+    with refused("data-of-before", "1,797 images of 8x8 pixels, gray; 10 classes): `mintage run ingest` brings them"):
+        advise.main()
+    write_json(Path("provenance/ingest.json"), {"params": load_params().ingest.model_dump(mode="json")})
     command = [sys.executable, "-m", "stages.advise", "--minutes", "1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
     assert first[:2] == ["cgan", "8x8"]
-    assert done.stdout.startswith("1,797 images of 8x8 pixels, gray; 10 classes\nnote: params.yaml names other data")
+    assert done.stdout.startswith("1,797 images of 8x8 pixels, gray; 10 classes\n\nfamily")
     assert "few images" not in done.stdout, "the example's own data"
     assert "such an experiment is not published (upload.publish): `mintage releases publish` does" in done.stdout
     assert "minutes are of training alone, measured just now: other stages come on top" in done.stdout
