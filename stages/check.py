@@ -147,10 +147,15 @@ def _store(params: Params, root: Path) -> Iterator[str]:
         return
     target = root / store.root
     place = next(folder for folder in (target, *target.absolute().parents) if os.path.lexists(folder))
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or _of_the_kernel(place):
         yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
     elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
+
+
+def _of_the_kernel(folder: Path) -> bool:
+    """Whether nobody can make a file there, root neither, as in /proc: it has no blocks and no permission to write."""
+    return not os.statvfs(folder).f_blocks and not folder.stat().st_mode & 0o222
 
 
 def _moved(params: Params, root: Path) -> Iterator[str]:

@@ -237,7 +237,7 @@ def test_an_upload_url_of_a_form_that_the_store_refuses_is_refused(url: str, cod
         check(params(url), MADE)
 
 
-@pytest.mark.parametrize("url", ["file:photos/one.png", "file:photos/one.png/deeper"])
+@pytest.mark.parametrize("url", ["file:photos/one.png", "file:photos/one.png/deeper", "file:/proc/x"])
 def test_a_folder_to_publish_to_that_cannot_be_made_is_refused(url: str) -> None:
     assert f"upload.url = '{url}': " in refusal(params(url))
 
