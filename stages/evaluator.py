@@ -22,7 +22,7 @@ from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import read_json, replacing_directory, write_json
 from stages.common.foresight import known_of, require_fit
 from stages.common.identity import code_of
-from stages.common.judge import doubt
+from stages.common.judge import by_heart, doubt
 from stages.common.keeping import Keeper
 from stages.common.models import of_both, write_evaluator
 from stages.common.params import Evaluator as EvaluatorParams
@@ -184,7 +184,8 @@ def summary(figures: dict[str, Any], medium: Medium) -> str:
         return f"a language model: surprise {figures['holdout_surprise']:.4f} nats a line {held_out}{shorter}"
     explained = f"explained variance {figures['holdout_explained_variance']:.4f} {held_out}"
     if bad := doubt(figures):
-        explained += f"; it {medium.words.said(bad)}: what it says of models means little (raise evaluator.images)"
+        remedy = f"bring more {medium.words.many}" if by_heart(figures) else "raise evaluator.images"
+        explained += f"; it {medium.words.said(bad)}: what it says of models means little ({remedy})"
     return f"an autoencoder, since there are no two classes to tell apart: {explained}{shorter}"
 
 

@@ -131,7 +131,7 @@ def _judge(evaluator: Evaluator, root: Path) -> str:
     if evaluator.kind == "language":
         return f"a language model, surprised by {evaluator.holdout_surprise:.3g} nats a held-out line"
     if evaluator.doubt:
-        return f"an autoencoder that {evaluator.doubt}: evaluator.images is too small"
+        return f"an autoencoder that {evaluator.doubt}"
     explained = percent(evaluator.holdout_explained_variance)
     return f"an autoencoder that explains {explained} of the variance of the held-out images"
 

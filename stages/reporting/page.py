@@ -17,6 +17,7 @@ from stages.reporting.selection import ClassMeasures, Selection
 from stages.reporting.truncation import truncation_charts, truncation_table
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS
+from stages.selection.verdicts import floors_above_chance
 
 _CLASSES = 20  # classes that are shown; the rest is collapsed
 _HEADLINE, _CHARTS = 3, 6  # figures on the first screen, charts that are shown; the rest is collapsed
@@ -107,6 +108,7 @@ def measured(inputs: Inputs) -> dict[str, Any]:
         "shortened": shortened(inputs),
         "figures": figures[:_HEADLINE],
         "more_figures": len(figures) - _HEADLINE,
+        "floor_above": floors_above_chance(selection.value),
         "absent_figures": measures.absent(selection, inputs.manifest.medium),
         "quality_charts": charts[:_CHARTS],
         "more_charts": charts[_CHARTS:],

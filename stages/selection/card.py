@@ -12,6 +12,7 @@ from stages.common.loading import loading
 from stages.common.templates import environment
 from stages.media import medium_of
 from stages.selection.metrics import metrics_in
+from stages.selection.verdicts import floors_above_chance
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,6 +35,7 @@ def model_card(config: ModelConfig, manifest: dict[str, Any], made: dict[str, An
             counts=manifest["counts"],
             made=made,
             selection=made["selection"],
+            floor_above=floors_above_chance(made["selection"].get),
             figures=figures(made["selection"]),
             license=license_entries(source["license"]),
         )

@@ -1,5 +1,6 @@
 """Sentences on mode collapse, on copies and on what the game added, by the limits in params; without models."""
 
+from collections.abc import Callable
 from typing import Any
 
 from stages.common.params import Select
@@ -8,6 +9,11 @@ from stages.selection.metrics import METRICS
 from stages.selection.quality import FAIR_SHARE, share_of_real
 
 Row = dict[str, Any]
+_FLOOR_ABOVE = (
+    "A floor above both numbers: the held-out images differ from the training images by more than chance, as where the "
+    "split keeps near copies or groups on one side, classes have few images, or the evaluator knows its training "
+    "images by heart."
+)
 _CHANGES = "also under light noise, a shift of a pixel, another brightness or JPEG"
 
 
@@ -91,6 +97,15 @@ def game(rows: list[Row], params: Select, medium: Medium, first: float) -> dict[
         f"and that of the first {first:,.0f} {medium.words.many}, without it, {metric.text(alone)}."
     )
     return {"won": won, "known": True, "sentence": sentence}
+
+
+def floors_above_chance(value: Callable[[str], float | None]) -> str | None:
+    """A sentence if a floor lies above the two numbers between which chance lets it vary; `value` of a column."""
+    for metric in METRICS.values():
+        floor, *between = (value(column) for column in (metric.floor, *metric.interval))
+        if floor is not None and between and between[1] is not None and floor > between[1]:
+            return _FLOOR_ABOVE
+    return None
 
 
 def _against_real(row: Row, names: list[str]) -> str:

@@ -79,9 +79,9 @@ def test_a_recipe_that_train_would_refuse_is_refused_before_the_evaluator_learns
 
 def test_an_autoencoder_that_learned_nothing_is_told_with_what_to_do() -> None:
     figures = {"kind": "autoencoder", "holdout_explained_variance": -0.3, "holdout_images": 150}
-    assert "worse than their mean would: what it says of models means little (raise evaluator.images)" in summary(
-        figures, Images()
-    )
+    said = "worse than their mean would: what it says of models means little"
+    assert f"{said} (raise evaluator.images)" in summary(figures, Images())
+    assert f"{said} (bring more images)" in summary(figures | {"train_explained_variance": 0.9}, Images())
 
 
 @pytest.mark.parametrize("classes", [None, ["only"]])

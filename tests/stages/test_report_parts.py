@@ -23,6 +23,7 @@ from stages.reporting.sheets import cells, spaced
 from stages.reporting.words import compact, duration, size, tick
 from stages.selection.metrics import METRICS
 from tests.stages.report_inputs import SELECTED, measures, write_inputs
+from tests.stages.report_pages import change, text_of
 
 
 @pytest.mark.parametrize(
@@ -189,3 +190,18 @@ def test_the_params_read_back_as_they_were_and_without_secrets(tmp_path: Path) -
 
 def test_an_ordinary_address_is_left_as_it_is() -> None:
     assert without_secrets("see https://host/path/a.gz and file:///x") == "see https://host/path/a.gz and file:///x"
+
+
+@pytest.mark.parametrize("evaluator", [{"holdout_accuracy": 0.5}, {"holdout_explained_variance": -0.2}])
+def test_the_page_says_why_the_evaluator_is_doubted_and_why_a_floor_lies_above_its_range(
+    tmp_path: Path, evaluator: dict[str, float]
+) -> None:
+    selection, others = write_inputs(tmp_path) / "metrics/selection.json", {"holdout_accuracy": None}
+    assert "A floor above both numbers" not in text_of(tmp_path)
+    doubted = read_json(selection)["verdict"] | {"doubt": "knows its training images by heart"}
+    change(selection, verdict=doubted, frechet_floor=8.17, frechet_floor_low=6.75, frechet_floor_high=7.91)
+    change(tmp_path / "metrics/evaluator.json", **others | evaluator)
+    text = text_of(tmp_path)
+    assert re.search(r"[iI]t knows its training images by heart, so (figures|distances) by it mean little", text)
+    assert "evaluator.images" not in text
+    assert "A floor above both numbers: the held-out images differ from the training images by more than" in text
