@@ -29,7 +29,7 @@ from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import end_leftovers, override_params, users_params, workspace_lock
 from stages.check import check, outputs
-from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
+from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage, sentence_of
 from stages.common.params import Flow as Settings
 from stages.common.params import Params
 from stages.common.receipt import publish_again
@@ -82,7 +82,7 @@ async def pipeline(
         if sentence is None:
             raise
         await notify.failed(root, settings, sentence)
-        return Failed(name="Refused", message=sentence, data={"exit_code": BAD_INPUT})
+        return Failed(name="Refused", message=sentence, data={"exit_code": getattr(error, "exit_code", BAD_INPUT)})
     return await conclude(graph, run, settings, problem, time.monotonic() - begun)
 
 
@@ -147,11 +147,16 @@ async def conclude(graph: Graph, run: Run, settings: Settings, problem: str | No
     data = {"stages": {name: asdict(result) for name, result in run.results.items()}, "release": release}
     if problem:
         await notify.failed(run.workspace, settings, problem)
-        bad_input = any(result.exit_code == BAD_INPUT for result in run.results.values())
-        return Failed(message=problem, data={**data, "exit_code": BAD_INPUT if bad_input else 1})
+        return Failed(message=problem, data={**data, "exit_code": exit_code_of(run)})
     if release and release != run.before:
         await notify.released(run.workspace, settings, release, run.results)
     return Completed(message=page.counted(run), data={**data, "exit_code": 0})
+
+
+def exit_code_of(run: Run) -> int:
+    """Of a run with a failed stage: 2 after bad input, 75 if all that failed may succeed later, else 1."""
+    codes = {result.exit_code for result in run.results.values() if result.outcome == "failed"}
+    return BAD_INPUT if BAD_INPUT in codes else TRY_AGAIN if codes == {TRY_AGAIN} else 1
 
 
 async def play(**parameters: Any) -> State[Any]:

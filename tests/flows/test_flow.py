@@ -15,6 +15,7 @@ from flows import pipeline
 from flows import stage as stage_module
 from flows.pipeline import results_of
 from flows.workspace import override_params
+from stages.common.errors import BAD_INPUT, TRY_AGAIN
 from tests.flows.toy import ROOT, chain, locked, make_workspace, until, write_stages
 
 Answer = TypeVar("Answer")
@@ -181,6 +182,13 @@ def test_bad_input_is_never_tried_again_and_what_can_heal_is(tmp_path: Path, mon
         "gate": 1,
         "never": 3,
     }
+
+
+def test_the_exit_code_says_whether_the_same_run_may_succeed_later(tmp_path: Path) -> None:
+    stages = {"store": {"cmd": "exit 75", "outs": ["store.txt"]}}
+    assert results_of(play(make_workspace(tmp_path / "busy", stages)))["exit_code"] == TRY_AGAIN
+    stages["data"] = {"cmd": "exit 2", "outs": ["data.txt"]}
+    assert results_of(play(make_workspace(tmp_path / "bad", stages)))["exit_code"] == BAD_INPUT
 
 
 def test_what_a_failed_stage_had_made_before_comes_back(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_stage_saves_its_work_at_sigterm_to_the_whole_group_and_no_lock_is_lef
     os.killpg(first.pid, signal.SIGTERM)
     output, _ = first.communicate(timeout=60)
     assert first.returncode == 128 + signal.SIGTERM, output
-    assert output.endswith("stopped: it was saved\n")
+    assert "\nstopped: it was saved\n" in output  # DVC may have a last word if it has only begun to wait
     assert json.loads((folder / ".dvc/tmp/rwlock").read_text()) == {"read": {}, "write": {}}
     assert marked_processes(folder) == []
 

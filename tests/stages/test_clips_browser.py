@@ -41,6 +41,7 @@ def test_a_clip_goes_on_frame_by_frame_as_torch_does_a_held_out_one_and_ones_own
     def give(*files: str) -> None:
         window.run('document.getElementById("explore-own").value = "";')  # else a driver adds to those
         window.type("#explore-own", "\n".join(str(tmp_path / file) for file in files))
+        window.run("await explorer.idle()")
 
     def assert_follows(given: np.ndarray, count: int) -> None:
         window.run("await explorer.idle()")
