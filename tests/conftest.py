@@ -49,8 +49,8 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three a core, since many tests wait for a process or a server, while each has the 2.5 GB that it may need."""
-    return max(1, min(3 * (os.cpu_count() or 1), psutil.virtual_memory().total // 2_500_000_000))
+    """Five for two cores, since many tests wait for a process or a server, while each has the 2.5 GB it may need."""
+    return max(1, min(5 * (os.cpu_count() or 1) // 2, psutil.virtual_memory().total // 2_500_000_000))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
