@@ -84,9 +84,9 @@ def browser() -> Iterator[Browser]:
     """A window of Chromium; it and its driver end with the block."""
     assert DRIVER is not None
     assert CHROMIUM is not None
-    driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    driver, port = _started(DRIVER)
     try:
-        session = f"http://127.0.0.1:{_port_of(driver)}/session"
+        session = f"http://127.0.0.1:{port}/session"
         options = {"binary": CHROMIUM, "args": _FLAGS}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         one = _answer(session, {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
@@ -101,13 +101,18 @@ def browser() -> Iterator[Browser]:
         driver.wait()
 
 
-def _port_of(driver: "subprocess.Popen[str]") -> int:
-    """Which it has taken, as it says when it is ready."""
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if found := re.search(r"successfully on port (\d+)", line):
-            return int(found[1])
-    raise AssertionError("chromedriver ended at once")
+def _started(command: str) -> "tuple[subprocess.Popen[str], int]":
+    """A driver and its port. Where many processes start, one driver in hundreds ends at once: then there is another."""
+    said = ""
+    for _ in range(3):
+        driver = subprocess.Popen([command, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert driver.stdout is not None
+        for line in driver.stdout:
+            if found := re.search(r"successfully on port (\d+)", line):
+                return driver, int(found[1])
+            said += line
+        driver.wait()
+    raise AssertionError(f"three drivers of the browser ended at once: {said}")
 
 
 def _answer(address: str, given: Any = None) -> Any:
