@@ -1,8 +1,10 @@
-"""Training speed by CPU threads, on a quiet machine and beside a busy program: `python -m benchmarks.threads`.
+"""Training speed by CPU threads, on a quiet machine and beside busy programs: `python -m benchmarks.threads`.
 
-Needs torch alone. Each figure is a process of its own; quiet and busy take turns.
+Each figure is a process of its own, in turns. The stages let threads of torch that wait for each other sleep early
+(`stages/__init__.py`); the last rows have libgomp's own waiting.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -20,9 +22,12 @@ from mintage.trainer import Trainer
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
-SECONDS = 10
+SECONDS = 5
 SHAPES = [(1, 8, 8), (1, 28, 28)]
+NEIGHBORS = (0, 1, 4)
 BUSY = [sys.executable, "-c", "while True: pass"]
+LIBRARYS_OWN = "300000"
+"""How often a thread of libgomp looks whether the others are done before it sleeps, if nothing is said."""
 
 
 def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
@@ -41,23 +46,30 @@ def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
     return (trainer.images_seen - before) / (time.monotonic() - start)
 
 
-def measure(shape: tuple[int, int, int], threads: int, busy: bool) -> float:
-    neighbor = subprocess.Popen(BUSY) if busy else None
+def measure(shape: tuple[int, int, int], threads: int, spins: str | None, neighbors: int) -> float:
+    """Images a second of a process of its own beside `neighbors` busy ones; `spins` None is as the stages wait."""
+    code = f"import stages; from benchmarks.threads import images_per_second as speed; print(speed({shape}, {threads}))"
+    environment = os.environ | ({} if spins is None else {"GOMP_SPINCOUNT": spins})
+    busy = [subprocess.Popen(BUSY) for _ in range(neighbors)]
     try:
-        code = f"from benchmarks.threads import images_per_second; print(images_per_second({shape}, {threads}))"
-        return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+        return float(done.stdout)
     finally:
-        if neighbor is not None:
+        for neighbor in busy:
             neighbor.kill()
 
 
 def main() -> None:
-    parser_of("benchmarks.threads", __doc__).parse_args()
-    print("images a second    quiet    beside one busy program")
+    parser = parser_of("benchmarks.threads", __doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="the table has medians")
+    rounds = range(parser.parse_args().rounds)
+    cores = os.cpu_count() or 1
+    ways = {"1 thread": (1, None), f"{cores} threads": (cores, None), "the same, libgomp's own": (cores, LIBRARYS_OWN)}
+    print("images a second" + "".join(f"{f'beside {count} busy':>15}" for count in NEIGHBORS))
     for shape in SHAPES:
-        for threads in dict.fromkeys([1, torch.get_num_threads()]):
-            quiet, busy = (measure(shape, threads, busy) for busy in (False, True))
-            print(f"{shape!s:13} {threads:2} threads {quiet:7,.0f} {busy:10,.0f}")
+        speeds = [[[measure(shape, *way, n) for n in NEIGHBORS] for way in ways.values()] for _ in rounds]
+        for name, each in zip(ways, torch.tensor(speeds).median(0).values.tolist(), strict=True):
+            print(f"{shape!s:11} {name:24}" + "".join(f"{speed:15,.0f}" for speed in each), flush=True)
 
 
 if __name__ == "__main__":

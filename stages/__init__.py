@@ -21,6 +21,11 @@ def _stop(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+if "OMP_WAIT_POLICY" not in os.environ:  # read when torch loads
+    # Threads of torch that wait for each other give up the processor after some microseconds, not milliseconds: beside
+    # other busy programs several threads were ten times slower than one (`benchmarks.threads`).
+    os.environ.setdefault("GOMP_SPINCOUNT", "4000")
+
 if sys.argv[:1] == ["-m"]:  # as long as `python -m` looks for the module, whose imports take seconds
     gc.disable()  # of what is imported nothing is garbage, and the search for it took a seventh of a start
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

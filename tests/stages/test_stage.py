@@ -30,6 +30,20 @@ def test_ctrl_c_ends_a_stage_in_a_line_also_in_an_import_that_would_lose_it(tmp_
     assert done.stderr == "\nstopped: nothing had begun\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "found"), [({}, "4000"), ({"GOMP_SPINCOUNT": "9"}, "9"), ({"OMP_WAIT_POLICY": "active"}, "None")]
+)
+def test_a_stage_says_how_threads_wait_before_torch_loads_unless_the_user_did(
+    tmp_path: Path, given: dict[str, str], found: str
+) -> None:
+    (tmp_path / "torch.py").write_text("import os; print(os.environ.get('GOMP_SPINCOUNT')); raise SystemExit")
+    before = {name: value for name, value in os.environ.items() if name not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
+    environment = {**before, "PYTHONPATH": str(tmp_path), **given}
+    command = [sys.executable, "-m", "stages.train"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == f"{found}\n"
+
+
 TERMINATED = """
 import os, signal
 from stages.common.errors import run_stage
