@@ -4,7 +4,10 @@ import logging
 import re
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
+from stages.common.dvc import is_hint
 from stages.common.errors import INTERRUPTED, UNREAD, Terminated, UserError, run_stage
 from stages.common.stage import parser_of
 
@@ -28,8 +31,10 @@ def reproduce(*stages: str) -> int:
     """
     from dvc.cli import main as dvc
     from dvc.commands.status import CmdDataStatus
+    from dvc.ui import ui
 
     CmdDataStatus.UP_TO_DATE_MSG = NOTHING
+    write, ui.write = ui.write, _without_hints(ui.write)
     sys.argv = [sys.argv[0], "repro", *stages]  # the name of DVC's locks
     reason, handlers = Reason(), logging.getLogger("dvc").handlers
     for handler in handlers:
@@ -37,6 +42,7 @@ def reproduce(*stages: str) -> int:
     try:
         code = int(dvc(sys.argv[1:]))
     finally:
+        ui.write = write
         for handler in handlers:
             handler.removeFilter(reason)
     if reason.unread:
@@ -51,7 +57,7 @@ class SignalError(UserError):
 
 
 class Reason(logging.Filter):
-    """Why DVC failed, from what it logs; drops lines that repeat what a stage that was stopped has said itself."""
+    """Why DVC failed, from what it logs; drops hints, and lines that repeat what a stopped stage has said itself."""
 
     exit_code: int | None = None
     """The stage's, if one failed; negative if a signal ended it."""
@@ -67,7 +73,19 @@ class Reason(logging.Filter):
                 self.command, self.exit_code = found[1], int(found[2])
             error = error.__cause__
         code = self.exit_code
+        if is_hint(record.getMessage()):
+            return False
         return not (self.unread or (code is not None and (code < 0 or code in _SAID)))
+
+
+def _without_hints(write: Callable[..., None]) -> Callable[..., None]:
+    """DVC's function for what it prints, but for its hints."""
+
+    def write_rest(*objects: Any, **options: Any) -> None:
+        if not is_hint(str(objects[0]) if objects else ""):
+            write(*objects, **options)
+
+    return write_rest
 
 
 def _ended(command: str, number: int) -> SignalError:

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +34,7 @@ from stages.common.params import Flow as Settings
 from stages.common.params import Params
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
+from stages.summary import summary
 
 
 async def tell_of_crash(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -184,6 +185,17 @@ def main() -> None:
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         raise SystemExit(results_of(state).get("exit_code", 1))
+    if not parameters["targets"]:
+        tell_summary(Path(parameters["workspace"]), dated=not all_overrides(parameters["overrides"]))
+
+
+def tell_summary(root: Path, *, dated: bool) -> None:
+    """Print what `mintage run` prints at its end; nothing where the stages of dvc.yaml make none of it.
+
+    It is not `dated` after a run with overrides, whose outputs are always of other params than those in params.yaml.
+    """
+    with suppress(UserError):
+        print(f"\n{summary(root, dated=dated)}\n")
 
 
 def _is_no_failure(record: logging.LogRecord) -> bool:

@@ -21,6 +21,7 @@ from flows.container import end_containers
 from flows.graph import Stage, unchanged
 from flows.once import single_flight
 from flows.processes import DVC, REPRODUCE, RUN, STAGE, run_marked
+from stages.common.dvc import is_hint
 from stages.common.errors import BAD_INPUT
 
 TREE = Path(__file__).resolve().parents[1]
@@ -127,7 +128,7 @@ async def run_dvc(arguments: list[str], name: str, run: Run) -> tuple[int, list[
 
     def on_line(line: str) -> None:
         lines.append(line)
-        if not line.startswith(_REASONS):  # the state has it, and Prefect logs it
+        if not line.startswith(_REASONS) and not is_hint(line):  # the state has a reason, and Prefect logs it
             logger.info(line)
 
     try:

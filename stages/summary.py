@@ -56,8 +56,11 @@ def main() -> None:
     print(f"\n{summary(Path())}\n")
 
 
-def summary(root: Path) -> str:
-    """The whole text, for the pipeline's outputs under `root`; a UserError names an output that is missing."""
+def summary(root: Path, *, dated: bool = True) -> str:
+    """The whole text, for the pipeline's outputs under `root`; a UserError names an output that is missing.
+
+    With `dated` it begins by saying if they are of an earlier run, or of other params.
+    """
     selection, evaluator = _read(root, SELECTION, Selection), _read(root, EVALUATOR, Evaluator)
     receipt = _read(root, RECEIPT, Receipt)
     for path in (REPORT, SELECTED, SAMPLES):
@@ -79,9 +82,8 @@ def summary(root: Path) -> str:
     before, after = (
         [textwrap.fill(said(one), WIDTH) for one in several if one] for several in ([verdict], [*alone, *less])
     )
-    return "\n\n".join(
-        [*_of_before(root), *before, sentences, aligned(figures), *after, aligned(_places(receipt, root))]
-    )
+    dates = _of_before(root) if dated else []
+    return "\n\n".join([*dates, *before, sentences, aligned(figures), *after, aligned(_places(receipt, root))])
 
 
 def _of_before(root: Path) -> list[str]:

@@ -18,11 +18,20 @@ _SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
 """The variable with the folder of DVC's system settings, which all other settings override."""
 _WITHOUT_GIT = Path(".dvc/tmp/without-git")
 _LOCKS = Path(".dvc/tmp/rwlock")
+_HINTS = (
+    *("To track the changes with git", "\tgit add ", "To enable auto staging", "\tdvc config core.autostage"),
+    "Use `dvc push` to send your updates",
+)
 
 
 def dvc_command(*arguments: str) -> list[str]:
     """The command; not the script `dvc`, which contains the path of the Python where it was installed."""
     return [sys.executable, "-m", "dvc", *arguments]
+
+
+def is_hint(text: str) -> bool:
+    """Whether DVC says here, after each run, what one may do next: it would stand where one looks for the verdict."""
+    return text.lstrip("\n").startswith(_HINTS)
 
 
 def run_dvc(*arguments: str, folder: Path = Path()) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows import pipeline
 from flows import stage as stage_module
@@ -17,6 +19,7 @@ from flows.pipeline import results_of
 from flows.workspace import override_params
 from stages.common.errors import BAD_INPUT, TRY_AGAIN
 from tests.flows.toy import ROOT, chain, locked, make_workspace, until, write_stages
+from tests.stages.test_summary import finished
 
 Answer = TypeVar("Answer")
 pytestmark = pytest.mark.usefixtures("server")
@@ -240,3 +243,27 @@ def test_nothing_of_a_run_stays_in_the_workspace_but_its_outputs(tmp_path: Path)
     workspace = make_workspace(tmp_path / "toy", chain("first"))
     play(workspace, overrides=["train.seed=3"])
     assert [path.name for path in (workspace / ".flow").iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [([], ["A later run", "Poor: "]), (["-S", "train.seed=1"], ["Poor: "]), (["first"], [])]
+)
+def test_the_command_ends_with_the_summary_of_a_whole_run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: list[str],
+) -> None:
+    async def played(**_: Any) -> State[Any]:
+        return Completed()
+
+    judged = {"level": "poor", "sentence": "Poor: x.", "curve": "Good.", "advice": "None."}
+    folder = finished(make_workspace(tmp_path / "toy", chain("first")), selection={"verdict": judged})
+    (folder / "dvc.lock").write_text("schema: '2.0'\nstages: {train: {cmd: x, outs: [{path: gone}]}}\n")
+    monkeypatch.setattr(pipeline, "play", played)
+    monkeypatch.setattr(sys, "argv", ["flows.pipeline", "-C", str(folder), *arguments])
+    pipeline.main()
+    shown = [one for one in capsys.readouterr().out.split("\n\n") if one.strip()]
+    assert [one.strip()[: len(begin)] for one, begin in zip(shown, said, strict=False)] == said
+    assert bool(shown) == bool(said)

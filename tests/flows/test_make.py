@@ -146,6 +146,18 @@ def test_what_dvc_knows_of_the_end_of_a_stage_is_told(
     read(str(refusal.value) + capsys.readouterr().out)
 
 
+def test_dvc_s_hints_do_not_come_after_what_the_last_stage_says(tmp_path: Path) -> None:
+    folder = make_workspace(
+        tmp_path / "toy", {"only": {"cmd": "echo good > out.txt; cat out.txt", "outs": ["out.txt"]}}
+    )
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    command, environment = [sys.executable, "-m", "flows.by_dvc"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "Updating lock file 'dvc.lock'"
+    assert said.stderr == ""
+
+
 def test_a_reader_that_has_read_enough_is_no_error_of_a_stage(tmp_path: Path) -> None:
     folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "true"}})
     reading, writing = os.pipe()
