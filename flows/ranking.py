@@ -1,7 +1,9 @@
 """The results of a sweep: the trials' figures beside their floors, which trials are comparable, and the best."""
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal
 
 from ruamel.yaml import YAML
@@ -14,10 +16,12 @@ from stages.common.params import load_params
 from stages.reporting.selection import Selection
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS
-from stages.summary import metric_rows
+from stages.summary import WIDTH, metric_rows
 
 _RULE = ("metric", "samples", "seed", "features", "curve")
 _JUDGES = ("models/evaluator", "data/normalized/holdout")
+_NARROWEST = 20
+"""Characters of a terminal's column with overrides, at least."""
 
 Row = dict[str, str]
 
@@ -87,7 +91,7 @@ def verdict(sweep: Sweep, endings: dict[int, Ending]) -> str:
 
 
 def table(sweep: Sweep, endings: dict[int, Ending]) -> list[Row]:
-    """A row for each trial: overrides, state, seconds, and each figure beside its floor."""
+    """A row for each trial: overrides, state, seconds, verdict, and each figure beside its floor."""
     winners = best(endings)
     rows = []
     for trial in sweep.trials:
@@ -99,13 +103,38 @@ def table(sweep: Sweep, endings: dict[int, Ending]) -> list[Row]:
     return [{name: row.get(name, "") for name in columns} for row in rows]
 
 
-def printed(rows: list[Row]) -> str:
-    """The table for a terminal."""
+def as_text(rows: list[Row]) -> str:
+    """The whole table with tabs, for a file."""
+    return "".join("\t".join(cells) + "\n" for cells in [list(rows[0]), *(list(row.values()) for row in rows)])
+
+
+def shown(rows: list[Row], endings: dict[int, Ending]) -> list[Row]:
+    """Of the table what one asks first: what was varied, the selection metric, the verdict."""
+    metrics = [METRICS[one.selection["metric"]].title for one in endings.values() if one.selection]
+    asked = ["trial", "overrides", *dict.fromkeys(f"{metric} (real)" for metric in metrics)]
+    return [
+        {name: row[name] for name in asked if name in row}
+        | {"verdict": row.get("verdict") or row["state"], "best": row.get("best", "")}
+        for row in rows
+    ]
+
+
+def printed(rows: list[Row], width: int = WIDTH) -> str:
+    """A table of at most `width` characters for a terminal; overrides that are too long go on below."""
     lines = [list(rows[0]), *(list(row.values()) for row in rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    place, too_wide = list(rows[0]).index("overrides"), sum(widths) + 2 * len(widths) - 2 - width
+    widths[place] -= max(0, min(too_wide, widths[place] - _NARROWEST))
+    wrapped = [[wrap(cell, size) for cell, size in zip(line, widths, strict=True)] for line in lines]
+    broken = [cells for line in wrapped for cells in zip_longest(*line, fillvalue="")]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() for cells in broken
     )
+
+
+def reasons(rows: list[Row]) -> str:
+    """A line for each trial that failed, with the reason."""
+    return "\n".join(f"{row['trial']}: {row['why']}" for row in rows if row.get("why"))
 
 
 def _better(one: Ending, other: Ending) -> bool:
@@ -129,6 +158,7 @@ def _figures(ending: Ending) -> Row:
     if ending.selection is None:
         return {}
     selection = Selection.model_validate(ending.selection)
+    level = {} if selection.verdict is None else {"verdict": selection.verdict.level}
     _, *rows = metric_rows(selection)
-    figures = {f"{name} (real)": f"{generated} ({real.split(' (')[0]})" for name, generated, real in rows}
-    return figures | {"samples": count(selection.samples)}
+    figures = {f"{name} (real)": f"{generated} ({real.split(' (')[0]})" for name, generated, real in rows if name}
+    return {**level, **figures, "samples": count(selection.samples)}

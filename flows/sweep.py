@@ -22,7 +22,7 @@ from flows.grid import grid, read_list, require_overrides_used
 from flows.overrides import apply
 from flows.page import SELECTION
 from flows.pipeline import pipeline, results_of, stopped_by_hand
-from flows.ranking import Ending, printed, read_measures, table, verdict
+from flows.ranking import Ending, as_text, printed, read_measures, reasons, shown, table, verdict
 from flows.server import server_lost, use_server
 from flows.trials import (
     SWEEPS,
@@ -38,9 +38,12 @@ from flows.trials import (
 )
 from flows.workspace import FOLDER, users_params, workspace_lock
 from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
-from stages.common.files import read_json, write_json
+from stages.common.files import read_json, write_json, write_text
 from stages.common.params import load_params
 from stages.common.stage import parser_of
+
+TABLE = "table.tsv"
+"""The file in a sweep's folder with all figures of all trials."""
 
 
 @flow(name="sweep", persist_result=False)
@@ -161,11 +164,18 @@ async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
 
 
 async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
-    """Make the table in Prefect, and return the sweep's final state: failed if a trial is, but with all results."""
+    """Make the table, and return the sweep's final state: failed if a trial is, but with all results."""
     rows, best = table(opened, endings), verdict(opened, endings)
+    write_text(opened.folder / TABLE, as_text(rows))
     await acreate_table_artifact(rows, key="sweep", description=f"Sweep {opened.name}: {best}")
     failed = [trial.experiment for trial in opened.trials if endings[trial.number].state == "failed"]
-    data = {"name": opened.name, "trials": rows, "verdict": best, "exit_code": 1 if failed else 0}
+    data = {
+        "name": opened.name,
+        "trials": rows,
+        "shown": shown(rows, endings),
+        "verdict": best,
+        "exit_code": 1 if failed else 0,
+    }
     if failed:
         return Failed(message=f"{len(failed)} of {len(rows)} trials failed ({', '.join(failed)}); {best}", data=data)
     return Completed(message=f"{len(rows)} trials; {best}", data=data)
@@ -208,10 +218,17 @@ def main() -> None:
         state = asyncio.run(play(trials=trials, **parameters))
     results = results_of(state)
     if "trials" in results:
-        print(f"\n{printed(results['trials'])}\n\n{results['verdict']}")
+        tell(results)
     if not state.is_completed():
         print(f"error: {state.message}", file=sys.stderr)
         raise SystemExit(results.get("exit_code", 1))
+
+
+def tell(results: dict[str, Any]) -> None:
+    """Print the part of the table that fits a terminal, why trials failed, where the rest is, and the verdict."""
+    whole = f"all figures: {SWEEPS / results['name'] / TABLE}"
+    parts = [printed(results["shown"]), reasons(results["trials"]), whole, results["verdict"]]
+    print("\n" + "\n\n".join(part for part in parts if part))
 
 
 def _arguments() -> argparse.Namespace:

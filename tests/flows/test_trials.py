@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from dvc.repo import Repo
 from flows.graph import load_graph
 from flows.grid import grid, read_list
 from flows.once import work_of
-from flows.ranking import Ending, printed, table, verdict
+from flows.ranking import Ending, as_text, printed, reasons, shown, table, verdict
 from flows.trials import Sweep, has_moved, name_for, open_sweep, save_experiment
 from stages.common.params import load_params
 from tests.flows.sweep_toy import commit, dvc, git, make_repository
@@ -325,10 +326,17 @@ def test_trials_that_were_measured_differently_are_not_compared_and_it_says_why(
     assert marks == ["", "*", "*"]
 
 
-def test_the_printed_table_has_only_columns_that_say_something(repository: Path) -> None:
-    lines = printed(table(three(repository), {1: ending(3.0), 2: ending(1.0), 3: ending(2.0)})).splitlines()
+def test_a_terminal_shows_what_was_varied_the_metric_and_the_verdict_within_its_width(repository: Path) -> None:
+    long = " ".join(f"train.recipe.generator.axis_{number}=0.001" for number in range(5))
+    swept = replace(three(repository), overrides=[["train.seed=1"], [long], ["train.seed=3"]])
+    endings = {1: ending(3.0), 2: ending(1.0), 3: Ending("failed", 2.0, [], "no luck")}
+    rows = table(swept, endings)
+    lines = printed(shown(rows, endings)).splitlines()
     columns = [name.strip() for name in re.split(r"\s{2,}", lines[0])]
-    figures = ["Frechet distance (real)", "samples"]
-    assert columns == ["trial", "overrides", "state", "seconds", *figures, "best"]
+    assert columns == ["trial", "overrides", "Frechet distance (real)", "verdict", "best"]
+    assert [line.split() for line in lines if line.startswith("s-")][2] == ["s-3", "train.seed=3", "failed"]
     assert lines[2].split()[-1] == "*"
-    assert len(lines) == 4
+    assert max(map(len, lines)) <= 100
+    assert "".join(" ".join(lines).split()).count("axis_") == 5
+    assert reasons(rows) == "s-3: no luck"
+    assert len(as_text(rows).splitlines()[0].split("\t")) == len(rows[0]) == 8
