@@ -1,4 +1,4 @@
-"""`dvc repro` for `make run`: with the exit code of the stage that failed, and SIGTERM treated as Ctrl-C."""
+"""`dvc repro` for `make run`: with the exit code of the stage that failed, SIGTERM and SIGHUP treated as Ctrl-C."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stages.common.dvc import is_hint
-from stages.common.errors import INTERRUPTED, UNREAD, Terminated, UserError, run_stage
+from stages.common.errors import INTERRUPTED, UNREAD, Terminated, UserError, ending_signals, run_stage
 from stages.common.stage import parser_of
 
 NOTHING = "nothing had changed: all stages were skipped"
@@ -20,7 +20,8 @@ def main() -> None:
     parser = parser_of("flows.by_dvc", __doc__)
     parser.add_argument("stage", nargs="?", metavar="STAGE", help="run it and what it needs, no more")
     stage = parser.parse_args().stage
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in ending_signals():
+        signal.signal(number, _as_interrupt)
     raise SystemExit(reproduce(*filter(None, [stage])))
 
 
@@ -97,12 +98,13 @@ def _ended(command: str, number: int) -> SignalError:
     return ended
 
 
-def _as_interrupt(number: int, _frame: object) -> None:
+def _as_interrupt(_number: int, _frame: object) -> None:
     """Do what Ctrl-C does, which DVC ignores as long as a stage runs: that gets the signal, too, and ends by itself.
 
     Only the first signal counts: a second one must not interrupt the release of DVC's locks.
     """
-    signal.signal(number, lambda *_: None)  # not SIG_IGN, which a next stage would inherit
+    for number in ending_signals():
+        signal.signal(number, lambda *_: None)  # not SIG_IGN, which a next stage would inherit
     signal.raise_signal(signal.SIGINT)
 
 

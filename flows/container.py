@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from flows.graph import Meta, Stage, read_meta
 from flows.sandbox import image_name, settings
-from stages.common.errors import TemporaryError, UserError, run_stage
+from stages.common.errors import TemporaryError, UserError, ending_signals, run_stage
 from stages.common.stage import parser_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(arguments: list[str], stage: str, meta: Meta, workspace: Path) -> int:
     from docker.errors import DockerException
 
     with engine() as client, ExitStack() as at_end:
-        for number in _SIGNALS:
+        for number in {signal.SIGINT, *ending_signals()}:
             signal.signal(number, _end)
         with _signals_held():  # so that no signal comes between the container's creation and our knowing of it
             container = _create(client, arguments, stage, meta, workspace)

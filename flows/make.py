@@ -18,7 +18,7 @@ from flows.processes import RUN, STAGE, end_marked
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
-from stages.common.errors import BAD_INPUT, run_stage
+from stages.common.errors import BAD_INPUT, Terminated, ending_signals, run_stage
 from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
@@ -40,8 +40,8 @@ def main() -> None:
         with Lock(Path(FOLDER, "lock")) as lock:
             require_free(Path.cwd(), lock)
         return
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
+    for number in ending_signals():
+        signal.signal(number, _end)
     with taken(Path.cwd()) as (run, ended):
         if ended:
             print(f"ended what a killed run had left: {'; '.join(ended)}")
@@ -96,11 +96,11 @@ def _call(command: list[str], run: str) -> int:
         raise
 
 
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     """Exit on the first signal only: later ones must not interrupt the ending of processes."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    for number in ending_signals():
+        signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(Terminated.exit_code)
 
 
 def _arguments() -> argparse.Namespace:

@@ -29,7 +29,7 @@ from flows.server import server_lost, use_server
 from flows.stage import Run, push_outputs, restore, start
 from flows.workspace import end_leftovers, override_params, users_params, workspace_lock
 from stages.check import check, outputs
-from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage, sentence_of
+from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage, say_last, sentence_of
 from stages.common.params import Flow as Settings
 from stages.common.params import Params
 from stages.common.receipt import publish_again
@@ -207,7 +207,7 @@ def _is_no_failure(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def stopped_by_hand() -> Iterator[None]:
-    """Within the block, Ctrl-C and SIGTERM, with which Prefect ends a run, become one sentence."""
+    """Within the block, Ctrl-C and SIGTERM (or SIGHUP), with which Prefect ends a run, become one sentence."""
     reason = (
         "the stages that were at work are ended, and what was finished stays; "
         "the same command goes on, training and evaluator from their last states"
@@ -225,7 +225,7 @@ def stopped_by_hand() -> Iterator[None]:
 
 
 def _end_terminated(reason: str) -> NoReturn:
-    print(f"\nstopped: {reason}", file=sys.stderr)
+    say_last(f"\nstopped: {reason}")
     raise SystemExit(128 + signal.SIGTERM) from None
 
 

@@ -27,7 +27,7 @@ from flows.lock import Lock
 from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, ending_signals, run_stage, say_last
 from stages.common.stage import parser_of
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker", "kubernetes": "mintage-kubernetes"}
@@ -41,12 +41,13 @@ LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 def main() -> None:
     arguments = _arguments()
     os.environ |= {**variables(arguments.type), **os.environ}
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in ending_signals():
+        signal.signal(number, _as_interrupt)
     try:
         with only_worker(POOLS[arguments.type]), server(arguments.port) as url, server_lost():
             serve(url, arguments.type, arguments.health)
     except KeyboardInterrupt:
-        print("stopped")
+        say_last("stopped")
 
 
 def variables(kind: str) -> dict[str, str]:

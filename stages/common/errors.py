@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from stages import begin
 from stages.common.surroundings import settle
@@ -52,7 +53,7 @@ class TemporaryError(UserError):
 
 
 class Terminated(KeyboardInterrupt):
-    """The end by SIGTERM where it is treated as Ctrl-C, but for the exit code, which is a shell's."""
+    """The end by SIGTERM or SIGHUP where they are treated as Ctrl-C, but for the exit code, a shell's for SIGTERM."""
 
     exit_code = 128 + signal.SIGTERM
 
@@ -79,8 +80,20 @@ def run_stage(main: Callable[[], None]) -> None:
             print("params.yaml is as it was before -S; `dvc checkout` brings back what DVC removed", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", BAD_INPUT)) from None
     except KeyboardInterrupt as stop:
-        print(f"\nstopped: {str(stop) or NOTHING_KEPT}", file=sys.stderr)
+        say_last(f"\nstopped: {str(stop) or NOTHING_KEPT}")
         raise SystemExit(getattr(stop, "exit_code", INTERRUPTED)) from None
+
+
+def ending_signals() -> list[signal.Signals]:
+    """What asks a program to end: SIGTERM, and SIGHUP, as of a terminal that is closed, unless `nohup` ignores it."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGTERM] if ignored else [signal.SIGTERM, signal.SIGHUP]
+
+
+def say_last(line: str) -> None:
+    """Print a line on stderr; a terminal that is closed takes none, which must not change how the program ends."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _is_unread() -> bool:

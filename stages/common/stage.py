@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from mintage.nearest import nearest
-from stages.common.errors import BAD_INPUT, Terminated, UserError, quoted, say
+from stages.common.errors import BAD_INPUT, Terminated, UserError, ending_signals, quoted, say
 
 
 class Parser(argparse.ArgumentParser):
@@ -145,8 +145,8 @@ def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
 
 @contextmanager
 def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
-    """Within the block, the message after Ctrl-C is what `kept` returns then; SIGTERM is treated in the same way."""
-    with _as_interrupt(signal.SIGTERM) as terminated:
+    """Within the block, the message after Ctrl-C is what `kept` returns then; SIGTERM and SIGHUP are alike."""
+    with _as_interrupt() as terminated:
         try:
             yield
         except KeyboardInterrupt:
@@ -154,24 +154,29 @@ def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _as_interrupt(number: signal.Signals) -> Iterator[Interrupt]:
-    """Within the block a signal does what Ctrl-C does, but only the first one: several programs may pass it on.
+def _as_interrupt() -> Iterator[Interrupt]:
+    """Within the block SIGTERM and SIGHUP do what Ctrl-C does, but only the first: several programs may pass them on.
 
-    Nothing changes where somebody else handles it, or Ctrl-C ends the process at once, or in another thread.
+    Nothing changes where somebody else handles one, or Ctrl-C ends the process at once, or in another thread.
     """
     noted, main = Interrupt(), threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(number) is not signal.SIG_DFL or not callable(signal.getsignal(signal.SIGINT)):
+    ours = [number for number in ending_signals() if signal.getsignal(number) is signal.SIG_DFL]
+    if not main or not callable(signal.getsignal(signal.SIGINT)):
         yield noted
         return
 
+    def treat(how: Any) -> None:
+        for number in ours:
+            signal.signal(number, how)
+
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)
+        treat(signal.SIG_IGN)
         noted.asked = True
         signal.raise_signal(signal.SIGINT)
 
-    signal.signal(number, interrupt)
+    treat(interrupt)
     try:
         yield noted
     finally:
         if not noted.asked:  # else the process is about to end, and may say why
-            signal.signal(number, signal.SIG_DFL)
+            treat(signal.SIG_DFL)

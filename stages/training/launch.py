@@ -18,7 +18,7 @@ import torch.distributed as dist
 from mintage import processes
 from mintage.devices import make_deterministic
 from stages.common.device import device_for
-from stages.common.errors import BAD_INPUT, TRY_AGAIN, TemporaryError, UserError
+from stages.common.errors import BAD_INPUT, TRY_AGAIN, TemporaryError, UserError, ending_signals
 from stages.common.train_params import Train
 from stages.training import hosts
 
@@ -40,6 +40,7 @@ def start(count: int, module: str) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    signals = [signal.SIGINT, signal.SIGQUIT, *ending_signals()]
     logging.disable(logging.ERROR)  # the failing process has reported its error
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -52,6 +53,7 @@ def start(count: int, module: str) -> None:
                 rdzv_endpoint="localhost:0",
                 local_addr="localhost",
                 max_restarts=0,
+                signals_to_handle=",".join(number.name for number in signals),
                 logs_specs=DefaultLogsSpecs(log_dir=folder),
             )
             elastic_launch(config, sys.executable)("-m", module)

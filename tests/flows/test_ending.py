@@ -23,7 +23,7 @@ AFTER
 """
 
 
-def ended(inside: str, after: str) -> tuple[int, str, int]:
+def ended(inside: str, after: str, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, int]:
     """Exit code and output of a process that does not heed SIGTERM, and the exit code of a look for its child."""
     code = DEAF.replace("INSIDE", inside).replace("AFTER", after)
     process = subprocess.Popen(
@@ -31,7 +31,7 @@ def ended(inside: str, after: str) -> tuple[int, str, int]:
     )
     assert process.stdout is not None
     child = int(process.stdout.readline())
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=60)
     return process.returncode, output, child
 
@@ -57,7 +57,8 @@ def test_a_run_that_does_not_heed_sigterm_is_ended_with_its_children_after_its_l
     assert not is_alive(child)
 
 
-def test_so_is_one_that_waits_for_its_server_when_the_run_itself_has_ended() -> None:
-    code, output, child = ended("time.sleep(0.1)", "time.sleep(600)")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_so_is_one_that_waits_for_its_server_when_the_run_itself_has_ended(number: signal.Signals) -> None:
+    code, output, child = ended("time.sleep(0.1)", "time.sleep(600)", number)
     assert (code, "last word" in output) == (128 + signal.SIGTERM, False)
     assert not is_alive(child)

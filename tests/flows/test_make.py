@@ -102,12 +102,15 @@ run_stage(main)
 """
 
 
-def test_a_stage_saves_its_work_at_sigterm_to_the_whole_group_and_no_lock_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stage_saves_its_work_at_a_signal_to_the_whole_group_and_no_lock_is_left(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "python saves.py", "outs": ["out.txt"]}})
     (folder / "saves.py").write_text(SAVES)
     first = start(folder, group=True)
     until((folder / "started").exists)
-    os.killpg(first.pid, signal.SIGTERM)
+    os.killpg(first.pid, number)
     output, _ = first.communicate(timeout=60)
     assert first.returncode == 128 + signal.SIGTERM, output
     assert "\nstopped: it was saved\n" in output  # DVC may have a last word if it has only begun to wait

@@ -45,14 +45,14 @@ def test_a_stage_says_how_threads_wait_before_torch_loads_unless_the_user_did(
 
 
 TERMINATED = """
-import os, signal
+import os, sys
 from stages.common.errors import run_stage
 from stages.common.stage import deferred_interrupt, explain_interrupt
 
 def stage():
     with explain_interrupt(lambda: "it was saved"), deferred_interrupt() as interrupt:
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGTERM)
+        for number in map(int, sys.argv[1:]):
+            os.kill(os.getpid(), number)
         assert interrupt.asked
         raise KeyboardInterrupt
 
@@ -60,10 +60,50 @@ run_stage(stage)
 """
 
 
-def test_sigterm_is_ctrl_c_to_a_stage_that_saves_its_work_however_often_it_comes() -> None:
+def terminated(before: str, *signals: signal.Signals) -> tuple[int, str]:
     """In a process of its own: here a flow's tests may have left a thread that ends it soon after the signal."""
-    done = subprocess.run([sys.executable, "-c", TERMINATED], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "\nstopped: it was saved\n")
+    numbers = [str(int(number)) for number in signals]
+    command = [sys.executable, "-c", before + TERMINATED, *numbers]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_are_ctrl_c_to_a_stage_that_saves_its_work_however_often_they_come(
+    first: signal.Signals,
+) -> None:
+    said = "\nstopped: it was saved\n"
+    assert terminated("", first, signal.SIGTERM, signal.SIGHUP) == (128 + signal.SIGTERM, said)
+
+
+def test_a_stage_under_nohup_goes_on_when_its_terminal_is_closed() -> None:
+    nohup = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    code, said = terminated(nohup, signal.SIGHUP)
+    assert code == 1
+    assert "AssertionError" in said, "nothing had asked it to end"
+
+
+CLOSED = """
+import os, pty, signal, sys
+child, terminal = pty.fork()
+if not child:
+    from stages.common.errors import run_stage
+    from stages.common.stage import explain_interrupt
+    def stage():
+        with explain_interrupt(lambda: "it was saved"):
+            print("ready", flush=True)
+            signal.pause()
+    run_stage(stage)
+    os._exit(0)
+os.read(terminal, 5)
+os.close(terminal)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_stage_whose_terminal_is_closed_ends_in_order_though_it_can_say_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", CLOSED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
 
 
 @pytest.mark.parametrize(("done", "lines"), [(0, 1), (30, 2)])
