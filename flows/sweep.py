@@ -37,10 +37,10 @@ from flows.trials import (
     save_experiment,
 )
 from flows.workspace import FOLDER, users_params, workspace_lock
-from stages.common.errors import BAD_INPUT, UserError, run_stage, sentence_of
+from stages.common.errors import BAD_INPUT, UserError, counted, run_stage, sentence_of
 from stages.common.files import read_json, write_json, write_text
 from stages.common.params import load_params
-from stages.common.stage import parser_of
+from stages.common.stage import confirm, parser_of
 
 TABLE = "table.tsv"
 """The file in a sweep's folder with all figures of all trials."""
@@ -181,14 +181,19 @@ async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
     return Completed(message=f"{len(rows)} trials; {best}", data=data)
 
 
-async def clean(root: Path, name: str) -> None:
-    """Remove a sweep's checkouts, not its experiments. Raises UserError if there is none, or it is running."""
+async def clean(root: Path, name: str, *, yes: bool) -> None:
+    """Remove a sweep's checkouts, not its experiments. Raises UserError if there is none, or it is running.
+
+    Without `yes` a terminal asks first.
+    """
     found = read_sweep(root, name)
     if not (root / SWEEPS / name).exists():
         names = ", ".join(sorted(path.parent.name for path in (root / SWEEPS).glob("*/sweep.json")))
         raise UserError(
             "sweep-unknown", f"there is no sweep {name!r} here; there {f'are: {names}' if names else 'is none'}"
         )
+    checkouts = counted(len(found.trials) if found else 0, "checkout")
+    confirm(f"Remove sweep {name!r} ({checkouts} in {SWEEPS / name}; its experiments stay)?", yes=yes)
     async with workspace_lock(root / SWEEPS / name, "refuse"):
         for trial in found.trials if found else []:
             if trial.workspace.exists():
@@ -207,9 +212,9 @@ async def play(**parameters: Any) -> State[Any]:
 def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
-    file, clean_it = parameters.pop("list"), parameters.pop("clean")
+    file, clean_it, yes = (parameters.pop(name) for name in ("list", "clean", "yes"))
     if clean_it:
-        asyncio.run(clean(Path(parameters["workspace"]).resolve(), parameters["name"]))
+        asyncio.run(clean(Path(parameters["workspace"]).resolve(), parameters["name"], yes=yes))
         return
     trials = read_list(file) if file else None
     check_request(Path(parameters["workspace"]).resolve(), trials, parameters)
@@ -246,6 +251,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--name", help="of the sweep; one that is there under this name goes on")
     parser.add_argument("--jobs", "-j", type=int, default=1, help="trials that run side by side (default: 1)")
     parser.add_argument("--clean", action="store_true", help="remove the sweep --name; its experiments stay")
+    parser.add_argument("--yes", action="store_true", help="with --clean: do not ask first, as a terminal does")
     parser.add_argument("-C", "--workspace", default=".", help="the checkout (default: this folder)")
     arguments = parser.parse_args()
     if arguments.clean and not arguments.name:

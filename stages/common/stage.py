@@ -58,6 +58,18 @@ def parser_of(module: str, text: str | None) -> argparse.ArgumentParser:
     return Parser(called, description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def confirm(what: str, *, yes: bool) -> None:
+    """Ask on a terminal, once, whether `what` is to be removed, unless `yes`. Raises UserError if not.
+
+    Scripts are not asked: nobody would answer.
+    """
+    if yes or not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print(f"{what} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("removal-declined", "nothing was removed: answer y to remove it, or say --yes")
+
+
 def _path(text: str) -> Path:
     """Refuses an empty name, as of a variable that is not set: it would be the folder that one is in."""
     if not text:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import UserError, run_stage
+from stages.common.errors import UserError, counted, run_stage
 from stages.common.params import Upload, load_section
-from stages.common.stage import Parser, program
+from stages.common.stage import Parser, confirm, program
 from stages.releases import catalog, channels
 from stages.releases.about import About, about, about_each
 from stages.releases.content import gather, require_committed
@@ -26,6 +26,7 @@ from stages.releases.transfer import fetch, verify
 from stages.stores import MANIFEST, Store, open_asked
 
 DAMAGED = UNKNOWN = 1
+_UNASKED = "do not ask first, as a terminal does"
 
 
 def hours(text: str) -> float:
@@ -93,10 +94,12 @@ def parser() -> argparse.ArgumentParser:
     gone = command(
         "delete", run_delete, "Remove a release; one that a channel points to only with --force.", release=True
     )
-    gone.add_argument("--force", action="store_true")
+    gone.add_argument("--force", action="store_true", help="also one that a channel points to")
+    gone.add_argument("--yes", action="store_true", help=_UNASKED)
     swept = command("gc", run_gc, "Remove what broken uploads left: parts, and files of no release.")
     swept.add_argument("--older-than", type=hours, default=24, metavar="HOURS", help="(default: %(default)s)")
     swept.add_argument("--dry-run", action="store_true", help="only say what")
+    swept.add_argument("--yes", action="store_true", help=_UNASKED)
     return top
 
 
@@ -233,6 +236,11 @@ def run_rollback(arguments: argparse.Namespace) -> int:
 
 def run_delete(arguments: argparse.Namespace) -> int:
     store, release = _named(arguments)
+    if not arguments.force:
+        catalog.require_unused(store, release)
+    entries = store.entries(f"{release.folder}/").values()
+    held = f"{counted(len(entries), 'file')}, {sum(entry.size for entry in entries) / 1e6:.1f} MB"
+    confirm(f"Remove release {release.name} ({held}) from {store.url} for good?", yes=arguments.yes)
     for channel in catalog.delete(store, release, arguments.force):
         print(f"channel {channel} now points to nothing: promote another", file=sys.stderr)
     print(f"release {release.name} is deleted")
@@ -240,13 +248,15 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 
 def run_gc(arguments: argparse.Namespace) -> int:
-    store, count = _there(arguments), 0
-    for name, keys in catalog.leftovers(store, arguments.older_than):
+    store = _there(arguments)
+    found = list(catalog.leftovers(store, arguments.older_than))
+    if found and not arguments.dry_run:
+        confirm(f"Remove {', '.join(name for name, _ in found)} from {store.url} for good?", yes=arguments.yes)
+    for name, keys in found:
         if not arguments.dry_run:
             catalog.remove_leftover(store, name, keys, arguments.older_than)
-        count += 1
         print(f"{'would remove' if arguments.dry_run else 'removed'} {name}")
-    print(f"{count} leftovers older than {arguments.older_than:g} hours")
+    print(f"{len(found)} leftovers older than {arguments.older_than:g} hours")
     return 0
 
 

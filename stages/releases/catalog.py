@@ -12,6 +12,8 @@ from stages.releases.content import DIGITS
 from stages.releases.manifest import Release, release_in
 from stages.stores import MANIFEST, Entry, Store
 
+_ELSEWHERE = "point it elsewhere first (`promote`, `rollback`), or say --force"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -65,11 +67,16 @@ def find(store: Store, reference: str) -> Release:
     )
 
 
+def require_unused(store: Store, release: Release) -> None:
+    """Raise UserError if a channel points to the release."""
+    if pointing := pointing_to(store, release.name):
+        raise UserError("release-in-use", f"channel {pointing[0]} points to {release.name}: {_ELSEWHERE}")
+
+
 def delete(store: Store, release: Release, force: bool) -> list[str]:
     """Remove a release; returns the channels that now point to nothing, which is refused without `force`."""
-    refuse = "point it elsewhere first (`promote`, `rollback`), or say --force"
-    if (pointing := pointing_to(store, release.name)) and not force:
-        raise UserError("release-in-use", f"channel {pointing[0]} points to {release.name}: {refuse}")
+    if not force:
+        require_unused(store, release)
     manifest = f"{release.folder}/{MANIFEST}"
     content = store.read(manifest)
     store.remove([manifest])  # from now on the release is gone for all readers
@@ -77,7 +84,7 @@ def delete(store: Store, release: Release, force: bool) -> list[str]:
     if (pointing := pointing_to(store, release.name)) and not force:
         if content is not None:
             store.write(manifest, content)
-        raise UserError("release-in-use", f"channel {pointing[0]} was moved to {release.name} meanwhile: {refuse}")
+        raise UserError("release-in-use", f"channel {pointing[0]} was moved to {release.name} meanwhile: {_ELSEWHERE}")
     store.remove(sorted(store.entries(f"{release.folder}/")))
     return pointing
 

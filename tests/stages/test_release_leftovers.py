@@ -1,5 +1,6 @@
 """What broken uploads leave is removed, and nothing else; a release that loses files is taken back."""
 
+import io
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,13 @@ def test_gc_removes_what_broken_uploads_left_but_nothing_young_and_nothing_visib
     assert not shared.store.unfinished()
     assert {key.split("/")[1] for key in shared.store.entries("releases/")} == {kept}
     assert shared.run("verify", kept)[0] == 0
+
+
+class Answer(io.StringIO):
+    """A terminal on which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def begin_upload(shared: Shared) -> None:
@@ -71,3 +79,26 @@ def test_a_release_whose_files_are_removed_while_it_is_published_is_taken_back(
 @pytest.mark.parametrize("hours", ["nan", "-1", "soon"])
 def test_gc_is_told_how_old_by_a_number_of_hours(shared: Shared, hours: str) -> None:
     assert shared.run("gc", "--older-than", hours)[0] == 2
+
+
+@pytest.mark.tried(
+    "`mintage releases delete RELEASE`, with the answer no", "nothing was removed: answer y to remove it"
+)
+def test_a_terminal_is_asked_once_before_something_is_removed(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    first, second = shared.release(0), shared.release(1)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+
+    def deleted(answer: str, *arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.stdin", Answer(answer))
+        return shared.run("delete", *arguments)
+
+    code, said = deleted("\n", first)
+    assert (code, said.count("[y/N]")) == (2, 1)
+    assert f"Remove release {first} (" in said
+    read(said)
+    assert "[y/N]" not in deleted("", second)[1], "it is refused at once: a channel points to it"
+    assert deleted("y\n", first)[0] == 0
+    assert deleted("", second, "--force", "--yes")[0] == 0
+    assert not shared.store.entries("releases/")
