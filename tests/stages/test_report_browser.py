@@ -52,11 +52,22 @@ def test_the_page_fits_its_width_and_the_console_stays_empty(width: int, html: s
     assert seen["broken"] == 0
 
 
-def test_on_a_phone_only_tables_that_sort_are_wider_than_the_page(html: str, tmp_path: Path) -> None:
-    opened = html.replace("<details", "<details open")
-    scrolled = look(tmp_path, opened, 400)[0]["scrolled"]
-    assert set(scrolled) <= {"Table of all checkpoints", "Table of classes", "Table of thresholds"}
-    assert scrolled, "the widest table has more columns than a phone has room for"
+@pytest.mark.parametrize(
+    ("width", "direction", "wider"),
+    [
+        (400, "ltr", {"Table of all checkpoints", "Table of classes", "Table of thresholds"}),
+        (1400, "ltr", {"Table of all checkpoints"}),
+        (1400, "rtl", {"Table of all checkpoints"}),
+    ],
+)
+def test_only_tables_that_sort_are_wider_than_the_window(
+    width: int, direction: str, wider: set[str], html: str, tmp_path: Path
+) -> None:
+    opened = html.replace("<details", "<details open").replace("<html", f'<html dir="{direction}"')
+    seen = look(tmp_path, opened, width)[0]
+    assert set(seen["scrolled"]) <= wider
+    assert seen["scrolled"], "the widest table has more columns than the window has room for"
+    assert seen["needed"] <= width
 
 
 @pytest.mark.parametrize("width", [400, 1400])
