@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from benchmarks.projection import SHOWN, Pairs, dataset_of, rows_of, table
 from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig
@@ -66,8 +67,10 @@ def main() -> None:
     parser = parser_of("benchmarks.age_cgan", __doc__)
     parser.add_argument("avatars", type=Path)
     parser.add_argument("--model", type=Path, default=Path(".age_cgan"), metavar="FOLDER")
-    parser.add_argument("--images", type=int, nargs=2, default=(100_000, 100_000), help="that model and encoder see")
-    parser.add_argument("--persons", type=int, default=64, help="held-out ones that are measured")
+    parser.add_argument(
+        "--images", type=natural, nargs=2, default=(100_000, 100_000), help="that model and encoder see"
+    )
+    parser.add_argument("--persons", type=natural, default=64, help="held-out ones that are measured")
     given = parser.parse_args()
     torch.set_num_threads(1)
     train = dataset_of(given.avatars, rows_of(given.avatars, "train"))

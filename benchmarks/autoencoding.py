@@ -16,6 +16,7 @@ from torch import Tensor
 
 import mintage
 from benchmarks.domains import idx
+from benchmarks.options import natural
 from mintage.data import RealImages
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
 from mintage.learning import Schedule, train_evaluator
@@ -135,8 +136,8 @@ def sheet(held: mintage.Dataset, models: dict[str, Model]) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.autoencoding", __doc__)
     parser.add_argument("fashion", type=Path)
-    parser.add_argument("--images", type=int, default=100_000, help="that a run sees")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--images", type=natural, default=100_000, help="that a run sees")
+    parser.add_argument("--seeds", type=natural, default=2)
     parser.add_argument("--out", type=Path, default=Path(".autoencoding"), help="runs.jsonl, and a folder a run")
     asked = parser.parse_args()
     torch.set_num_threads(1)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 import mintage
+from benchmarks.options import natural
 from mintage.paired_figures import pair_figures
 from mintage.sources import untouched
 from stages.common.errors import run_stage
@@ -88,7 +89,7 @@ def _row(name: str, images: Tensor, held: mintage.Dataset) -> str:
 def main() -> None:
     parser = parser_of("benchmarks.beginnings", __doc__)
     parser.add_argument("cifar", type=Path)
-    parser.add_argument("--images", type=int, default=8_000, help="pictures to show, in each run")
+    parser.add_argument("--images", type=natural, default=8_000, help="pictures to show, in each run")
     parser.add_argument("--damages", nargs="+", default=list(TITLES), choices=list(TITLES))
     asked = parser.parse_args()
     torch.set_num_threads(1)

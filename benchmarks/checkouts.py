@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
+from benchmarks.options import natural
 from mintage.families import recipe_of
 from mintage.recipes import condition_of
 from stages.common.errors import run_stage
@@ -54,8 +55,8 @@ def main() -> None:
     parser = parser_of("benchmarks.checkouts", __doc__)
     parser.add_argument("other", type=Path, metavar="CHECKOUT")
     parser.add_argument("--families", nargs="+", default=["sngan", "sngan_projection", "biggan", "modern"])
-    parser.add_argument("--side", type=int, default=32, help="pixels")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--side", type=natural, default=32, help="pixels")
+    parser.add_argument("--rounds", type=natural, default=3)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
     asked = parser.parse_args()
     print("images a CPU second    the other       here    ratio (least to most)")

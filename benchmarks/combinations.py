@@ -9,6 +9,7 @@ import random
 import time
 from collections import Counter
 
+from benchmarks.options import positive
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 from tests.mintage.combinations import AXES, reasons, trains
@@ -16,7 +17,7 @@ from tests.mintage.combinations import AXES, reasons, trains
 
 def main() -> None:
     parser = parser_of("benchmarks.combinations", __doc__)
-    parser.add_argument("minutes", nargs="?", type=float, default=1.0, help="(default: %(default)s)")
+    parser.add_argument("minutes", nargs="?", type=positive, default=1.0, help="(default: %(default)s)")
     minutes = parser.parse_args().minutes
     chance, refused, trained = random.Random(0), Counter[str](), 0
     stop = time.monotonic() + 60 * minutes

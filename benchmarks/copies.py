@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.options import natural
 from mintage.evaluator import features_of
 from mintage.metrics.copies import IN_FEATURES, copied_in_features, copied_in_thumbnails, originals
 from mintage.metrics.distances import nearest_rows
@@ -133,7 +134,7 @@ def share(found: Tensor) -> float:
 
 def main() -> None:
     parser = parser_of("benchmarks.copies", __doc__)
-    parser.add_argument("--planted", type=int, default=400, help="training images changed in each way")
+    parser.add_argument("--planted", type=natural, default=400, help="training images changed in each way")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():
         raise UserError("output-missing", f"{DATA} holds no images: run `dvc repro evaluator` first")

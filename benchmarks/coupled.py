@@ -17,6 +17,7 @@ from torch import Tensor
 
 import mintage
 from benchmarks.domains import of_mnist
+from benchmarks.options import natural
 from mintage.metrics.pairs import absolute_error, luminance_correlation
 from stages.common.errors import run_stage
 from stages.common.params import Normalize
@@ -36,7 +37,7 @@ APART: dict[str, Any] = {
 def main() -> None:
     parser = parser_of("benchmarks.coupled", __doc__)
     parser.add_argument("mnist", type=Path)
-    parser.add_argument("--images", type=int, default=60_000, help="of each domain")
+    parser.add_argument("--images", type=natural, default=60_000, help="of each domain")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", type=json.loads, default={}, help="as JSON")
     parser.add_argument("--sheet", type=Path, default=Path("coupled.png"))

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from benchmarks.options import natural, positive
 from stages.common.errors import run_stage
 from stages.common.mapping import map_shards
 from stages.common.params import load_params
@@ -170,9 +171,9 @@ def memory(counts: list[int], folder: Path) -> None:
 
 def main() -> None:
     parser = parser_of("benchmarks.data", __doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=20.0, help="about, of one process in one round")
-    parser.add_argument("--memory", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], metavar="IMAGES")
+    parser.add_argument("--rounds", type=natural, default=5)
+    parser.add_argument("--seconds", type=positive, default=20.0, help="about, of one process in one round")
+    parser.add_argument("--memory", type=natural, nargs="*", default=[10_000, 100_000, 1_000_000], metavar="IMAGES")
     parser.add_argument("--do", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.do:

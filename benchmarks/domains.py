@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 import mintage
+from benchmarks.options import natural
 from mintage.model import Model
 from mintage.randomness import stream
 from stages.common.errors import run_stage
@@ -32,7 +33,7 @@ def main() -> None:
     parser = parser_of("benchmarks.domains", __doc__)
     parser.add_argument("mnist", type=Path)
     parser.add_argument("--family", default="cyclegan")
-    parser.add_argument("--images", type=int, default=30_000)
+    parser.add_argument("--images", type=natural, default=30_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", type=json.loads, default={}, help="as JSON")
     parser.add_argument("--folder", type=Path, help="where the state is kept, to go on from")

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.options import natural, positive
 from mintage.data import RealImages
 from mintage.evaluator import Evaluator, classify, features_of
 from mintage.families import FAMILIES, recipe_of
@@ -206,13 +207,17 @@ def main() -> None:
         choices=FAMILIES,
         default=[name for name in FAMILIES if needs_labels_at_most(recipe_of(name, {}))],
     )
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=60, help="CPU seconds of training, measuring left out")
-    parser.add_argument("--most-seconds", type=float, default=180, help="where a run ends that saw fewer than --images")
-    parser.add_argument("--images", type=int, default=20_000, help="real images shown to the discriminator")
-    parser.add_argument("--checkpoints", type=int, default=4, help="how often a run is measured within each budget")
-    parser.add_argument("--samples", type=int, default=10_000, help="images generated to measure once")
-    parser.add_argument("--classifier-images", type=int, default=120_000, help="of the classification accuracy score")
+    parser.add_argument("--seeds", type=natural, default=3)
+    parser.add_argument("--seconds", type=positive, default=60, help="CPU seconds of training, measuring left out")
+    parser.add_argument(
+        "--most-seconds", type=positive, default=180, help="where a run ends that saw fewer than --images"
+    )
+    parser.add_argument("--images", type=natural, default=20_000, help="real images shown to the discriminator")
+    parser.add_argument("--checkpoints", type=natural, default=4, help="how often a run is measured within each budget")
+    parser.add_argument("--samples", type=natural, default=10_000, help="images generated to measure once")
+    parser.add_argument(
+        "--classifier-images", type=natural, default=120_000, help="of the classification accuracy score"
+    )
     parser.add_argument("--out", type=Path, default=Path(".families"), help="runs.jsonl, and a picture a run")
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():

@@ -6,6 +6,7 @@ those of source `figures`; by another seed, others than a first release has seen
 
 from pathlib import Path
 
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 from stages.sources.figures import draw_figure
@@ -17,9 +18,9 @@ HELD_OUT = 5
 def main() -> None:
     parser = parser_of("benchmarks.figures", __doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--figures", type=int, default=1000)
-    parser.add_argument("--each", type=int, default=4, help="pairs of a figure")
-    parser.add_argument("--side", type=int, default=64, help="pixels")
+    parser.add_argument("--figures", type=natural, default=1000)
+    parser.add_argument("--each", type=natural, default=4, help="pairs of a figure")
+    parser.add_argument("--side", type=natural, default=64, help="pixels")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     for figure in range(asked.figures):

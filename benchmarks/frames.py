@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.domains import of_mnist
+from benchmarks.options import natural, positive
 from mintage.frames import next_frames
 from mintage.metrics.pairs import psnr, ssim
 from mintage.model import Model
@@ -33,9 +34,9 @@ SHOWN = 4
 def main() -> None:
     parser = parser_of("benchmarks.frames", __doc__)
     parser.add_argument("mnist", type=Path)
-    parser.add_argument("--seconds", type=float, default=300, help="CPU seconds of training a run")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--videos", type=int, default=10_000)
+    parser.add_argument("--seconds", type=positive, default=300, help="CPU seconds of training a run")
+    parser.add_argument("--seeds", type=natural, default=1)
+    parser.add_argument("--videos", type=natural, default=10_000)
     parser.add_argument("--recipe", type=json.loads, default={"width": 16}, help="as JSON")
     parser.add_argument("--sheet", type=Path, default=Path("frames.png"))
     asked = parser.parse_args()

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.explorer import processor_seconds
+from benchmarks.options import natural
 from mintage.families import FAMILIES
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
@@ -59,7 +60,7 @@ return performance.now() - start;
 def main() -> None:
     parser = parser_of("benchmarks.gallery", __doc__)
     parser.add_argument("--url", help="a store with a release (default: upload.url of params.yaml)")
-    parser.add_argument("--releases", type=int, default=1000)
+    parser.add_argument("--releases", type=natural, default=1000)
     parser.add_argument("--no-explorer", action="store_true", help="build as `mintage gallery --no-explorer`")
     asked = parser.parse_args()
     original = find(open_asked(asked.url), LATEST)

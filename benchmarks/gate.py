@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.files import write_json
 from stages.common.stage import parser_of
@@ -31,7 +32,7 @@ PROGRAM = (
 
 def main() -> None:
     options = parser_of("benchmarks.gate", __doc__)
-    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--rows", type=natural, default=1_000_000)
     rows = options.parse_args().rows
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

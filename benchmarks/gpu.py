@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from benchmarks.gpu_checks import checks
+from benchmarks.options import positive
 from benchmarks.training import (
     BATCH,
     CLASSES,
@@ -191,7 +192,7 @@ def in_use(device: torch.device, precision: torch.dtype, count: int) -> Row:
 
 def main() -> None:
     parser = parser_of("benchmarks.gpu", __doc__)
-    parser.add_argument("--minutes", type=float, default=20.0, help="then the rest is named, and left out")
+    parser.add_argument("--minutes", type=positive, default=20.0, help="then the rest is named, and left out")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("gpu"), metavar="FOLDER")
     parser.add_argument("--families", nargs="*", metavar="NAME", help="to check; all unless named")
@@ -199,7 +200,7 @@ def main() -> None:
         "--cases", nargs="*", metavar="NAME", help="networks to time, by a part of their name; all unless named"
     )
     parser.add_argument("--modes", nargs="*", choices=MODES, default=list(MODES), help="in which they are timed")
-    parser.add_argument("--seconds", type=float, default=_SECONDS, help="of each figure")
+    parser.add_argument("--seconds", type=positive, default=_SECONDS, help="of each figure")
     arguments = parser.parse_args()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # set before cuBLAS starts, for the deterministic mode
     device = choose_device(arguments.device)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.options import natural
 from mintage.evaluator import EvaluatorConfig
 from mintage.families import FAMILIES
 from mintage.learning import build_evaluator
@@ -34,10 +35,10 @@ SHAPE = (1, 28, 28)
 
 def main() -> None:
     parser = parser_of("benchmarks.measuring", __doc__)
-    parser.add_argument("--checkpoints", type=int, default=20)
-    parser.add_argument("--samples", type=int, default=10_000)
-    parser.add_argument("--train", type=int, default=60_000)
-    parser.add_argument("--holdout", type=int, default=10_000)
+    parser.add_argument("--checkpoints", type=natural, default=20)
+    parser.add_argument("--samples", type=natural, default=10_000)
+    parser.add_argument("--train", type=natural, default=60_000)
+    parser.add_argument("--holdout", type=natural, default=10_000)
     parser.add_argument("--classifiers", type=int, default=0, help="images shown to each of the two classifiers")
     arguments = parser.parse_args()
     changes = {"samples": arguments.samples, "device": "cpu", "classifier_images": 0}

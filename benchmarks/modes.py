@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.options import natural
 from mintage.data import RealImages
 from mintage.engine import Engine
 from mintage.families import resolve
@@ -131,7 +132,7 @@ def run(name: str, entry: str, seeds: int) -> str:
 
 def main() -> None:
     parser = parser_of("benchmarks.modes", __doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=natural, default=10)
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--entries", nargs="+", choices=ENTRIES, default=list(ENTRIES))
     arguments = parser.parse_args()

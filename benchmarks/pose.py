@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from benchmarks.sprites import Outfit, Pair, Picture, bare_figures, pairs_of, read_sprites
 from mintage.metrics.pairs import absolute_error, psnr, ssim
 from stages.common.errors import run_stage
@@ -62,9 +63,9 @@ def sheet(rows: list[Tensor]) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.pose", __doc__)
     parser.add_argument("sprites", type=Path, metavar="SPRITES.zip")
-    parser.add_argument("--each", type=int, default=800, help="pairs of an outfit")
-    parser.add_argument("--smaller", type=int, default=2, help="so many times smaller than the sprites")
-    parser.add_argument("--images", type=int, default=120_000)
+    parser.add_argument("--each", type=natural, default=800, help="pairs of an outfit")
+    parser.add_argument("--smaller", type=natural, default=2, help="so many times smaller than the sprites")
+    parser.add_argument("--images", type=natural, default=120_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", type=json.loads, default={}, help="as JSON")
     parser.add_argument("--folder", type=Path, default=Path(".pose"), help="where states are kept, to go on from")

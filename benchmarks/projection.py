@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from mintage.attributes import right
 from mintage.conditions import conditions_asked
 from mintage.data import RealImages
@@ -141,7 +142,7 @@ def main() -> None:
     parser = parser_of("benchmarks.projection", __doc__)
     parser.add_argument("avatars", type=Path)
     parser.add_argument("--model", type=Path, default=Path(".projection"))
-    parser.add_argument("--images", type=int, default=100_000, help="that the model is shown")
+    parser.add_argument("--images", type=natural, default=100_000, help="that the model is shown")
     given = parser.parse_args()
     torch.set_num_threads(1)
     train = dataset_of(given.avatars, rows_of(given.avatars, "train"))

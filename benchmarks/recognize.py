@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.options import natural
 from mintage.sampling import samples
 from stages.common.errors import UserError, run_stage
 from stages.common.levels import Levels, to_uint8
@@ -76,7 +77,7 @@ def _line(name: str, known: Samples, pictures: list[bytes]) -> str:
 
 def main() -> None:
     parser = parser_of("benchmarks.recognize", __doc__)
-    parser.add_argument("--asked", type=int, default=1000, help="images of each kind (default: %(default)s)")
+    parser.add_argument("--asked", type=natural, default=1000, help="images of each kind (default: %(default)s)")
     parser.add_argument("--real", action="store_true", help="held-out images in place of samples")
     arguments = parser.parse_args()
     holdout = Path("data/normalized/holdout")

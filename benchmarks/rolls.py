@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from mintage.chords import ROOTS, Chord, chord_of
 from mintage.dataset import Dataset
 from mintage.metrics.music import chord_tones, copied_bars, music_figures
@@ -274,7 +275,7 @@ def chord_shares(draws: list[Tensor], known: Melodies) -> str:
 def main() -> None:
     parser = parser_of("benchmarks.rolls", __doc__)
     parser.add_argument("data", help="tunes, or a file of chorales")
-    parser.add_argument("--images", type=int, default=100_000, help="bars that it learns from, at most")
+    parser.add_argument("--images", type=natural, default=100_000, help="bars that it learns from, at most")
     parser.add_argument("--following", action="store_true", help="each bar from the one before")
     parser.add_argument("--run", type=Path, default=Path("runs/bars"), help="where the training is kept")
     parser.add_argument("--chords", action="store_true", help="each bar of its chord")

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.options import natural
 from mintage.data import RealImages
 from mintage.evaluator import EvaluatorConfig, features_of
 from mintage.layers import Layers
@@ -209,9 +210,9 @@ def print_judges() -> None:
 
 def main() -> None:
     parser = parser_of("benchmarks.sequences", __doc__)
-    parser.add_argument("--sequences", type=int, default=300_000, help="that each run sees")
-    parser.add_argument("--every", type=int, default=50_000, help="sequences from one measurement to the next")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--sequences", type=natural, default=300_000, help="that each run sees")
+    parser.add_argument("--every", type=natural, default=50_000, help="sequences from one measurement to the next")
+    parser.add_argument("--seeds", type=natural, default=1)
     parser.add_argument("--recipe", type=json.loads, default={}, help="changes to the row seqgan, as JSON")
     parser.add_argument("--out", type=Path, default=Path(".sequences"), help="where runs.jsonl is")
     parser.add_argument("--judges", action="store_true", help="print how clearly figures tell bad sequences, and end")

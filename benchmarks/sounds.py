@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
@@ -123,7 +124,7 @@ def sheet(rows: list[Tensor]) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.sounds", __doc__)
     parser.add_argument("folder", type=Path, help="with train/WORD/*.wav and test/WORD/*.wav")
-    parser.add_argument("--images", type=int, default=32_000, help="words that it learns from, at most")
+    parser.add_argument("--images", type=natural, default=32_000, help="words that it learns from, at most")
     parser.add_argument("--run", type=Path, default=Path("runs/words"), help="where the training is kept")
     parser.add_argument("--picture", type=Path, default=Path("docs/sounds.png"))
     parser.add_argument("--judges", action="store_true", help="compare what words are told apart by, and end")

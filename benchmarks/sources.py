@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from benchmarks.buckets import bucket_of
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.shards import encoded_schema
 from stages.common.stage import parser_of
@@ -187,7 +188,7 @@ def peak(work: Path, name: str, count: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = parser_of("benchmarks.sources", __doc__)
-    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--images", type=natural, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("sources", nargs="*", metavar="SOURCE", choices=[*CASES, []], help=", ".join(CASES))
     arguments = parser.parse_args()
     for name in arguments.sources or CASES:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 import mintage
+from benchmarks.options import natural
 from mintage.dataset import Dataset
 from mintage.metrics.pairs import si_sdr
 from mintage.sounds import save_wav, spectrograms
@@ -230,7 +231,7 @@ def main() -> None:
     parser = parser_of("benchmarks.speech", __doc__)
     parser.add_argument("speech", type=Path)
     parser.add_argument("noise", type=Path)
-    parser.add_argument("--images", type=int, default=20_000, help="windows to learn from, with a game")
+    parser.add_argument("--images", type=natural, default=20_000, help="windows to learn from, with a game")
     parser.add_argument("--recipe", type=json.loads, default=ALONE, help="of one more run (default: L1 alone)")
     parser.add_argument("--run", type=Path, default=Path("runs/speech"))
     parser.add_argument("--picture", type=Path, default=Path("docs/speech.png"))

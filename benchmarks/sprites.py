@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
@@ -114,8 +115,8 @@ def main() -> None:
     parser = parser_of("benchmarks.sprites", __doc__)
     parser.add_argument("sprites", type=Path, metavar="SPRITES.zip")
     parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--each", type=int, default=400, help="pairs of an outfit")
-    parser.add_argument("--smaller", type=int, default=2, help="so many times smaller than the sprites")
+    parser.add_argument("--each", type=natural, default=400, help="pairs of an outfit")
+    parser.add_argument("--smaller", type=natural, default=2, help="so many times smaller than the sprites")
     parser.add_argument("--seed", type=int, default=0, help="which pairs")
     arguments = parser.parse_args()
     for pair in pairs_of(read_sprites(arguments.sprites, arguments.smaller), arguments.each, arguments.seed):

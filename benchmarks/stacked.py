@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 import mintage
 from benchmarks.autoencoding import MEASURED, Bench
+from benchmarks.options import positive
 from mintage.dataset import Dataset
 from mintage.evaluator import classify, features_of
 from mintage.model import Model
@@ -121,7 +122,7 @@ def sheet(folder: Path) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.stacked", __doc__)
     parser.add_argument("fashion", type=Path)
-    parser.add_argument("--seconds", type=float, nargs=2, default=(60.0, 120.0), help="of CPU, for either stage")
+    parser.add_argument("--seconds", type=positive, nargs=2, default=(60.0, 120.0), help="of CPU, for either stage")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--out", type=Path, default=Path(".stacked"), help="runs.jsonl, and models")
     parser.add_argument("--sheet", type=Path, default=Path("stacked.png"))

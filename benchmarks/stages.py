@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
@@ -77,7 +78,7 @@ def _row(title: str, other: list[Run], here: list[Run], names: list[str]) -> str
 def main() -> None:
     parser = parser_of("benchmarks.stages", __doc__)
     parser.add_argument("other", type=Path, metavar="CHECKOUT")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=natural, default=3)
     asked = parser.parse_args()
     rounds = [(run_stages(asked.other), run_stages(Path.cwd())) for _ in range(asked.rounds)]
     others, ours = zip(*rounds, strict=True)

@@ -23,6 +23,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
+from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 from stages.releases.content import identify
@@ -41,9 +42,9 @@ TRANSFER = TransferConfig(max_concurrency=WORKERS)
 def main() -> None:
     options = parser_of("benchmarks.store", __doc__)
     options.add_argument("url")
-    options.add_argument("--megabytes", type=int, default=200)
-    options.add_argument("--files", type=int, default=500)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--megabytes", type=natural, default=200)
+    options.add_argument("--files", type=natural, default=500)
+    options.add_argument("--rounds", type=natural, default=3)
     chosen = options.parse_args()
     for title, count, size in [
         (f"one file of {chosen.megabytes} MB", 1, chosen.megabytes * 10**6),

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from benchmarks.options import natural, positive
 from mintage.trainer import Trainer
 from stages.common.errors import run_stage
 from stages.common.params import load_section
@@ -29,10 +30,10 @@ SHAPE, ROW_GROUP, SHARD = (3, 32, 32), 340, 10_000
 
 def main() -> None:
     options = parser_of("benchmarks.streaming", __doc__)
-    options.add_argument("--images", type=int, default=60_000)
-    options.add_argument("--window", type=int, default=10_000)
-    options.add_argument("--seconds", type=float, default=8.0)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--images", type=natural, default=60_000)
+    options.add_argument("--window", type=natural, default=10_000)
+    options.add_argument("--seconds", type=positive, default=8.0)
+    options.add_argument("--rounds", type=natural, default=5)
     chosen = options.parse_args()
     changes = {"family": "dcgan", "recipe": {"width": 64, "batch_size": 64}, "device": "cpu", "threads": 1}
     params = load_section(Train).model_copy(update=changes)

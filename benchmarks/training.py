@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import upsampling
+from benchmarks.options import natural, positive
 from mintage.conditioning.heads import HeadConfig, Score
 from mintage.data import RealImages
 from mintage.devices import choose_device, choose_precision
@@ -258,9 +259,9 @@ def ratio(ours: list[Rate], others: list[Rate], clock: int) -> float:
 
 def main() -> None:
     parser = parser_of("benchmarks.training", __doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each loop in each round")
-    parser.add_argument("--threads", type=int, help="CPU threads of both; a core each unless told")
+    parser.add_argument("--rounds", type=natural, default=9)
+    parser.add_argument("--seconds", type=positive, default=3.0, help="of each loop in each round")
+    parser.add_argument("--threads", type=natural, help="CPU threads of both; a core each unless told")
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--compile", nargs="*", default=[], metavar="MODE", help="also compiled: default, reduce-overhead"

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.options import natural, positive
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
@@ -343,9 +344,9 @@ def main() -> None:
     parser = parser_of("benchmarks.translation", __doc__)
     parser.add_argument("--fashion", help="a folder with Fashion-MNIST's four IDX files")
     parser.add_argument("--cifar", help="a tar of CIFAR-10's pictures")
-    parser.add_argument("--seconds", type=float, default=120, help="CPU seconds of training a run")
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--evaluator-images", type=int, default=60_000)
+    parser.add_argument("--seconds", type=positive, default=120, help="CPU seconds of training a run")
+    parser.add_argument("--seeds", type=natural, default=1)
+    parser.add_argument("--evaluator-images", type=natural, default=60_000)
     parser.add_argument("--out", type=Path, default=Path(".translation"), help="data, runs.jsonl, and a picture a run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool3d, max_pool3d
 
 import mintage
+from benchmarks.options import natural
 from mintage.dataset import Dataset
 from mintage.metrics.voxels import neighbor_accuracy, shape_figures
 from mintage.randomness import stream
@@ -87,9 +88,9 @@ def sheet(real: Tensor, made: Tensor) -> bytes:
 def main() -> None:
     parser = parser_of("benchmarks.volumes", __doc__)
     parser.add_argument("folder", type=Path, help="with voxels.npz and furniture.csv")
-    parser.add_argument("--side", type=int, choices=(8, 16, 32), default=16, help="cells a side")
-    parser.add_argument("--images", type=int, default=64_000, help="models that it learns from, at most")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings, each from other first weights")
+    parser.add_argument("--side", type=natural, choices=(8, 16, 32), default=16, help="cells a side")
+    parser.add_argument("--images", type=natural, default=64_000, help="models that it learns from, at most")
+    parser.add_argument("--seeds", type=natural, default=1, help="trainings, each from other first weights")
     parser.add_argument("--run", type=Path, default=Path("runs/furniture"), help="where the trainings are kept")
     parser.add_argument("--picture", type=Path, default=Path("docs/volumes.png"))
     options = parser.parse_args()

@@ -15,6 +15,7 @@ from statistics import median
 import dask
 from distributed import LocalCluster
 
+from benchmarks.options import natural
 from stages.common.cluster import on_cluster
 from stages.common.errors import run_stage
 from stages.common.params import Sample, Select, load_section
@@ -26,9 +27,9 @@ from stages.selection.inputs import measure_elsewhere, read_inputs
 
 def main() -> None:
     parser = parser_of("benchmarks.workers", __doc__)
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=natural, default=20_000)
+    parser.add_argument("--workers", type=natural, default=2)
+    parser.add_argument("--rounds", type=natural, default=3)
     asked = parser.parse_args()
     work = {f"{asked.images:,} images made": images_made(asked.images), "checkpoints measured": checkpoints_measured()}
     clusters = {count: cluster_of(count) for count in (1, asked.workers)}

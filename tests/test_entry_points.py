@@ -97,6 +97,23 @@ def test_an_empty_name_as_of_a_variable_that_is_not_set_is_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ("benchmarks.gallery --releases 0", "whole number from 1 up"),
+        ("benchmarks.stages --rounds -1", "whole number from 1 up"),
+        ("benchmarks.families --seconds nan", "number above 0"),
+    ],
+)
+def test_a_benchmark_of_nothing_is_refused(
+    asked: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, option, number = asked.split()
+    assert ran(module, [option, number], tmp_path, monkeypatch) == 2
+    said = f"error: {option}: {number!r} is no {kind}: `python -m {module} --help` says what it takes\n"
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.tried("`mintage releases lst`", "error: there is no command 'lst': did you mean 'list'? ...")
 def test_a_command_of_a_command_that_is_misspelled_is_told_the_nearest(
     tmp_path: Path,
