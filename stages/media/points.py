@@ -82,7 +82,7 @@ class Points(Medium):
     """Points from Gaussians around `centers` `[K,D]` with standard deviation `std`, in their own units."""
 
     name = "points"
-    words = Words("point", "a point", "points", "coordinate")
+    words = Words("point", "a point", "points", "coordinate", flat="equal in all coordinates")
     drawings = "stages.media.points_plots:PointPlots"
     exact = True
     lacks: ClassVar[Mapping[Trait, str]] = {

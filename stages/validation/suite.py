@@ -96,7 +96,7 @@ def _values(manifest: Manifest) -> list[Check]:
 
 
 def _identity(classes: list[str] | None) -> list[Check]:
-    unique = "No key stands twice, neither in one split nor in both"
+    unique = "No key occurs twice, in one split or across both"
     unlabeled, labeled = "No image has a label, as the data has no classes", "Every image has a label"
     listed = [
         Check(unique, "images", UNIQUE, {"column": "key"}, 0, EXCEPTIONS),
@@ -107,7 +107,7 @@ def _identity(classes: list[str] | None) -> list[Check]:
     return [
         *listed,
         Check(labeled, "images", NOT_NULL, {"column": "label"}, 0, EXCEPTIONS),
-        within(f"Every label is of {counted(len(classes), 'class')}", "images", "label", [*range(len(classes))]),
+        within(f"Every label is one of {counted(len(classes), 'class')}", "images", "label", [*range(len(classes))]),
     ]
 
 
@@ -272,13 +272,13 @@ def _of_medium(medium: Medium) -> list[Check]:
 
 def drift_suite(drift: Drift, medium: Medium, limit: float, severity: Severity) -> list[Check]:
     """The comparisons with the last release, if there is one."""
-    shown = "picture files" not in medium.lacks
+    shown = "looks" not in medium.lacks
     words = {
         "brightness": "Images are as bright" if shown else "The means of images are as high",
         "contrast": "Images have as much contrast" if shown else "The deviations within images are as large",
         "source_size": "Sources are as large",
-        "classes": "Classes have the shares",
-        "domains": "Domains have the shares",
+        "classes": "Classes have the same shares",
+        "domains": "Domains have the same shares",
     }
 
     def asked(index: str) -> str:

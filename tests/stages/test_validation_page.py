@@ -56,6 +56,17 @@ def test_the_page_needs_no_network_and_tells_expectations_classes_and_broken_ima
         assert words in page.text
 
 
+def test_points_are_judged_in_words_that_fit_them(tmp_path: Path) -> None:
+    stats = valid_stats().assign(channels=1, height=1, width=2)
+    points = {"name": "points", "centers": [[0.0, 1.0]], "std": 0.1, "scale": 1.0}
+    judged(tmp_path, stats, manifest_of(stats, CLASSES) | {"medium": points, "shape": [1, 1, 2]})
+    _, page = page_of(tmp_path)
+    text = page.text.partition("Expectations")[2]
+    assert "points are equal in all coordinates" in text
+    assert "Every label is one of 3 classes" in text
+    assert not re.search("bright|contrast|black|color", text)
+
+
 def test_names_from_the_data_are_text_in_the_page_and_never_markup(tmp_path: Path) -> None:
     stats = valid_stats()
     hostile = "<script>alert(1)</script>"
