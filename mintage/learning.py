@@ -34,15 +34,6 @@ class Schedule:
     """Sides along which samples are not shifted, since a shift would change them, as a new key changes a melody."""
 
 
-FULL, LEAST = 120_000, 12_000
-"""Images that an evaluator is trained on: beside a usual training, and at least, for features that are of use."""
-
-
-def images_beside(training: int) -> int:
-    """Images to train an evaluator on, beside a training of `training` images: 3/5 of these, so as to cost less."""
-    return min(FULL, max(LEAST, 3 * training // 5))
-
-
 def build_evaluator(config: EvaluatorConfig, seed: int) -> Evaluator:
     """An evaluator on the CPU, its first weights decided by `seed` alone."""
     with torch.random.fork_rng(devices=[]):

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from mintage.budget import FULL, images_beside
 from mintage.errors import DivergedError
 from mintage.evaluator import Evaluator
-from mintage.learning import FULL, Schedule, images_beside, train_evaluator
+from mintage.learning import Schedule, train_evaluator
 from mintage.quality import quality
 from mintage.randomness import stream
 from stages.common.device import steady_device_for

@@ -1,12 +1,13 @@
 """Identity: which code decides each stage's result, so that nothing runs again for code that it does not use.
 
 Reads the code, dvc.yaml, and of params.yaml the names that stand for code, and how long the training is, from which the
-evaluator's may follow. Writes identity/STAGE.json. As the first stage it also refuses what DVC would stumble over: a
-slip in params.yaml, an `ingest.path` that is not there.
+evaluator's may follow, up to an end. Writes identity/STAGE.json. As the first stage it also refuses what DVC would
+stumble over: a slip in params.yaml, an `ingest.path` that is not there.
 """
 
 from pathlib import Path
 
+from mintage.budget import USUAL
 from mintage.families import recipe_of
 from stages.check import outputs, source_problems
 from stages.common.dvc import graph_stages
@@ -32,7 +33,7 @@ def main() -> None:
 def beside(stage: str, params: Params) -> dict[str, str]:
     """What decides the stage's result and stands in another section, but only where it does: DVC knows no condition."""
     follows = stage == "evaluator" and params.evaluator.images is None
-    return {"train.images": str(params.train.images)} if follows else {}
+    return {"train.images": str(min(params.train.images, USUAL))} if follows else {}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How much of the chosen checkpoint is measured: after a short training less than usual, as the outputs then say."""
 
-from mintage.learning import FULL, images_beside
+from mintage.budget import FULL, images_beside
 from stages.common.errors import counted
 from stages.common.params import Select
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mintage.learning import FULL, LEAST, images_beside
+from mintage.budget import FULL, LEAST, USUAL, images_beside
 from stages.common.files import read_json
 from stages.common.params import Evaluator, Select, load_section, load_value
 from stages.evaluator import evaluator, summary, within_budget
@@ -34,6 +34,7 @@ def test_at_the_default_length_nothing_is_left_out() -> None:
 def test_a_budget_follows_the_training_between_two_ends(training: int, images: int) -> None:
     assert images_beside(training) == images
     assert LEAST <= images_beside(training) <= FULL
+    assert (images_beside(training) == FULL) == (training >= USUAL)
 
 
 def test_a_number_in_params_wins_and_nothing_is_said(tmp_path: Path) -> None:
