@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from flows.page import SELECTION
 from flows.trials import Sweep, Trial
 from flows.workspace import PARAMS
+from mintage.budget import images_beside
 from stages.common.files import read_json
-from stages.common.params import load_params
+from stages.common.params import Params, load_params
 from stages.reporting.selection import Selection
 from stages.reporting.words import count
 from stages.selection.metrics import METRICS
@@ -57,6 +58,19 @@ def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any
     by = next(stage for stage in stages if str(SELECTION) in [out["path"] for out in stage.get("outs", [])])
     judges = {dep["path"]: dep["md5"] for dep in by["deps"] if dep["path"] in _JUDGES}
     return Selection.model_validate(read_json(workspace / SELECTION)).model_dump(), rule | judges
+
+
+def foreseen(params: list[Params]) -> str:
+    """Why trials of these params may not compare, and what helps: a sentence; empty where nothing tells so."""
+    lengths = sorted(
+        {images_beside(one.train.images) if one.evaluator.images is None else one.evaluator.images for one in params}
+    )
+    if len(lengths) < 2:
+        return ""
+    return (
+        f"trials will be measured by evaluators of {' and '.join(map(count, lengths))} images, so their figures may "
+        f"not compare: stop, and add -S evaluator.images={lengths[-1]}"
+    )
 
 
 def best(endings: dict[int, Ending]) -> list[int]:

@@ -22,7 +22,7 @@ from flows.grid import grid, read_list, require_overrides_used
 from flows.overrides import apply
 from flows.page import SELECTION
 from flows.pipeline import pipeline, results_of, stopped_by_hand
-from flows.ranking import Ending, as_text, printed, read_measures, reasons, shown, table, verdict
+from flows.ranking import Ending, as_text, foreseen, printed, read_measures, reasons, shown, table, verdict
 from flows.server import server_lost, use_server
 from flows.trials import (
     SWEEPS,
@@ -36,7 +36,7 @@ from flows.trials import (
     remove,
     save_experiment,
 )
-from flows.workspace import FOLDER, users_params, workspace_lock
+from flows.workspace import FOLDER, PARAMS, users_params, workspace_lock
 from stages.common.errors import BAD_INPUT, UserError, counted, run_stage, sentence_of
 from stages.common.files import read_json, write_json, write_text
 from stages.common.params import load_params
@@ -110,6 +110,8 @@ async def run_trials(opened: Sweep, targets: list[str], jobs: int) -> dict[int, 
     if has_moved(opened):
         how = "goes on with the files it was begun with, not with those that are here now; give a new --name for these"
         logger.warning("sweep %s, of commit %.7s, %s", opened.name, opened.commit, how)
+    if unlike := foreseen([load_params(trial.workspace / PARAMS) for trial in opened.trials]):
+        logger.warning(unlike)
     endings = {trial.number: found for trial in opened.trials if (found := finished(trial, targets))}
     logger.info("%d trials in %s, %d of them finished before", len(opened.trials), opened.folder, len(endings))
     todo = [trial for trial in opened.trials if trial.number not in endings]

@@ -13,9 +13,9 @@ from dvc.repo import Repo
 from flows.graph import load_graph
 from flows.grid import grid, read_list
 from flows.once import work_of
-from flows.ranking import Ending, as_text, printed, reasons, shown, table, verdict
+from flows.ranking import Ending, as_text, foreseen, printed, reasons, shown, table, verdict
 from flows.trials import Sweep, has_moved, name_for, open_sweep, save_experiment
-from stages.common.params import load_params
+from stages.common.params import Params, load_params
 from tests.flows.sweep_toy import commit, dvc, git, make_repository
 from tests.flows.toy import ROOT
 from tests.refusals import refused
@@ -324,6 +324,22 @@ def test_trials_that_were_measured_differently_are_not_compared_and_it_says_why(
     )
     marks = [row["best"] for row in table(three(repository), endings)]
     assert marks == ["", "*", "*"]
+
+
+def test_trials_whose_evaluators_will_differ_are_told_before_they_run() -> None:
+    params = load_params(ROOT / "params.yaml")
+
+    def of(training: int, images: int | None = None) -> Params:
+        train = params.train.model_copy(update={"images": training})
+        evaluator = params.evaluator.model_copy(update={"images": images})
+        return params.model_copy(update={"train": train, "evaluator": evaluator})
+
+    assert foreseen([of(200_000), of(5_000), of(300_000)]) == (
+        "trials will be measured by evaluators of 12,000 and 120,000 images, so their figures may not compare: "
+        "stop, and add -S evaluator.images=120000"
+    )
+    assert not foreseen([of(200_000), of(10**6)])
+    assert not foreseen([of(5_000, 9_000), of(50_000, 9_000)])
 
 
 def test_a_terminal_shows_what_was_varied_the_metric_and_the_verdict_within_its_width(repository: Path) -> None:
