@@ -13,6 +13,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +33,7 @@ from stages.common.files import replacing, replacing_directory
 from stages.common.models import read_generator
 from stages.common.params import Export, load_section
 from stages.common.provenance import recorded
-from stages.common.stage import parser_of
+from stages.common.stage import parser_of, progress_bar
 
 SELECTED, TARGET = Path("models/selected"), Path("models/onnx/generator.onnx")
 BACK, ENCODER = "back.onnx", "encoder.onnx"
@@ -65,12 +66,19 @@ def export(selected: Path, target: Path, opset: int) -> float:
     generator = read_generator(selected, torch.device("cpu"))
     back, generator.back = generator.back, None  # each file has only its own weights
     encoder, generator.encoder = generator.encoder, None
-    differences = [_export(generator, target, opset)]
-    if back is not None:
-        differences.append(_export(back, target.with_name(BACK), opset))
-    if encoder is not None:
-        generator.encoder = encoder
-        differences.append(_export_encoder(generator, target.with_name(ENCODER), opset))
+    files = 1 + (back is not None) + (encoder is not None)
+    with progress_bar("export", 1 + files, unit="step") as bar:
+        import_module("onnxscript")  # which the exporter needs, and which takes long
+        bar.update()
+        differences = [_export(generator, target, opset)]
+        bar.update()
+        if back is not None:
+            differences.append(_export(back, target.with_name(BACK), opset))
+            bar.update()
+        if encoder is not None:
+            generator.encoder = encoder
+            differences.append(_export_encoder(generator, target.with_name(ENCODER), opset))
+            bar.update()
     return max(differences)
 
 

@@ -96,6 +96,10 @@ def program(module: str) -> str:
     return os.environ.pop("MINTAGE_COMMAND", f"python -m {module}")  # not for programs that this one starts
 
 
+_MANY = 1000
+"""From which on a bar shortens its numbers: 20.0k; it would write a few as 3.00."""
+
+
 class Bar(tqdm):  # type: ignore[type-arg]
     """A bar that, in a log, ends without a second line of the same count: a log's lines are not overwritten."""
 
@@ -121,8 +125,8 @@ def progress_bar(desc: str, total: int | None, unit: str = "", done: int = 0, *,
     """
     interval = 0.5 if sys.stderr.isatty() else 10.0
     return Bar(
-        total=total, initial=done, desc=desc, unit=unit, unit_scale=True, mininterval=interval, maxinterval=interval,
-        disable=not shown,
+        total=total, initial=done, desc=desc, unit=unit, mininterval=interval, maxinterval=interval, disable=not shown,
+        unit_scale=total is None or total >= _MANY,
     )  # fmt: skip
 
 

@@ -64,11 +64,15 @@ def test_every_network_and_conditioning_makes_the_images_that_torch_makes(
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 5e-5
 
 
-def test_both_directions_between_two_domains_are_written_each_with_its_own_weights_alone(tmp_path: Path) -> None:
+def test_both_directions_between_two_domains_are_written_one_after_the_other_each_with_its_own_weights_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = ModelConfig("encoder_decoder", 4, (1, 8, 8), None, 0, "normal", "source", "instance")
     config = replace(config, source_shape=(1, 8, 8), domains=("photo", "drawing"))
     generator, _ = build_players(config, 0)
     assert export(saved(tmp_path, config), tmp_path / "generator.onnx", 18) < 1e-5
+    assert "export: 100%" in (said := capsys.readouterr().err)
+    assert "3/3" in said
     sources, made = torch.rand(3, 1, 8, 8) * 2 - 1, []
     for name, direction in (("generator.onnx", generator), ("back.onnx", generator.back)):
         assert direction is not None
