@@ -17,6 +17,7 @@ from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
 from stages.advising.looks import Looks, Sides, look
 from stages.advising.speed import changes_of, images_per_second
+from stages.common.dvc import has_changed
 from stages.common.errors import UserError, run_stage
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Params, load_params
@@ -78,6 +79,12 @@ def main() -> None:
         raise UserError(
             "data-of-before",
             f"params.yaml names other data than {RAW} holds ({looks.text}): `mintage run ingest` brings them",
+        )
+    if has_changed("ingest", params.ingest.path):
+        raise UserError(
+            "data-of-before",
+            f"{params.ingest.path} has changed since {RAW} was made of it ({looks.text}): `mintage run ingest` brings "
+            "what is there now",
         )
     print(looks.text)
     found = list(islice(advise(params, looks, minutes), LISTED))

@@ -17,6 +17,7 @@ from stages.common.git import is_own
 _SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
 """The variable with the folder of DVC's system settings, which all other settings override."""
 _WITHOUT_GIT = Path(".dvc/tmp/without-git")
+_LOCK = "dvc.lock"
 _LOCKS = Path(".dvc/tmp/rwlock")
 _HINTS = (
     *("To track the changes with git", "\tgit add ", "To enable auto staging", "\tdvc config core.autostage"),
@@ -43,6 +44,19 @@ def run_dvc(*arguments: str, folder: Path = Path()) -> str:
         reason = next((line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")), said[-1])
         raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {reason}")
     return done.stdout.strip()
+
+
+def has_changed(stage: str, path: str, folder: Path = Path()) -> bool:
+    """Whether what is at `path` differs from when DVC ran the stage; False where it did not, or `path` is an address.
+
+    DVC reads again only files whose size or time is another.
+    """
+    if "://" in path or not (folder / _LOCK).exists():
+        return False
+    found = json.loads(run_dvc("status", "--json", stage, folder=folder)).get(stage, [])
+    changed = [one.get("changed deps", {}) for one in found if isinstance(one, dict)]
+    places = {os.path.abspath(folder / name): how for deps in changed for name, how in deps.items()}
+    return places.get(os.path.abspath(folder / path)) == "modified"
 
 
 def graph_stages(graph: Path) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Which family, size and minutes suit some data; how fast a family learns is given, but where a test says otherwise."""
 
+import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -326,6 +328,34 @@ def test_the_command_says_how_to_take_its_first_advice_and_advises_nothing_for_d
     assert "few images" not in done.stdout, "the example's own data"
     assert "such an experiment is not published (upload.publish): `mintage releases publish` does" in done.stdout
     assert "minutes are of training alone, measured just now: other stages come on top" in done.stdout
+
+
+@pytest.mark.tried(
+    "`mintage advise` after files in ingest.path were replaced",
+    "error: data/source has changed since data/raw was made of it (1,797 images of 8x8 pixels, gray; 10 classes): "
+    "`mintage run ingest` brings what is there now",
+)
+def test_files_that_were_replaced_after_they_were_ingested_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    for name in ("params.yaml", "examples", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["advise"])
+    monkeypatch.setattr(advise, "advise", lambda *_: iter(()))
+    ingested(Path("data/raw"), source="digits", path="data/source")
+    write_json(Path("provenance/ingest.json"), {"params": load_params().ingest.model_dump(mode="json")})
+    dep = {"path": "data/source", "hash": "md5", "md5": hashlib.md5(b"old").hexdigest(), "size": 3}
+    write_json(Path("dvc.yaml"), {"stages": {"ingest": {"cmd": "true", "deps": ["data/source"]}}})
+    write_json(Path("dvc.lock"), {"schema": "2.0", "stages": {"ingest": {"cmd": "true", "deps": [dep]}}})
+    Path(".dvc").mkdir()
+    Path("data/source").write_bytes(b"old")
+    with refused("nothing-to-advise"):
+        advise.main()
+    Path("data/source").write_bytes(b"new")
+    with refused("data-of-before") as error:
+        advise.main()
+    read(f"error: {error.value}")
 
 
 def test_without_data_one_reads_how_to_bring_them(tmp_path: Path) -> None:
