@@ -1,17 +1,20 @@
 """Advise: which family, size and number of images suit the data that ingest brought, and the minutes it takes here.
 
-Reads data/raw, params.yaml, examples/ and the tables of docs/families.md; measures for some seconds how fast a family
-learns on this machine; writes nothing. Figures are those that were measured on the examples' data: yours will differ.
+Reads data/raw, params.yaml, examples/ and the tables of docs/families.md and docs/benchmarks.md; measures for some
+seconds how fast a family learns on this machine; writes nothing. Figures are those that were measured on the examples'
+data: yours will differ.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from math import prod
 from operator import le
 from pathlib import Path
 from typing import Any
 
+from mintage.budget import FULL, images_beside
 from mintage.catalog import ENLARGING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
@@ -29,6 +32,7 @@ from stages.selection.metrics import METRICS
 from stages.sources import medium_from
 
 RAW, EXAMPLES, FAMILIES_PAGE = Path("data/raw"), Path("examples"), Path("docs/families.md")
+BENCHMARKS_PAGE = Path("docs/benchmarks.md")
 LISTED = 3
 _SIDES = (8, 16, 24, 28, 32, 48, 64)
 """What the shorter side may be; the other keeps the ratio in steps of"""
@@ -304,8 +308,30 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
         yield f"few images: look at near_copies in the report{_against_copies(best.family, looks, params, how)}"
     if changes and params.upload.publish != "always":
         yield "such an experiment is not published (upload.publish): `mintage releases publish` does it afterwards"
-    yield "minutes are of training alone, measured just now: other stages come on top, above all evaluator and select"
+    yield f"minutes are of training alone, measured just now: {_of_all_stages(best, looks, params)}"
     yield "figures of examples are of their own data"
+
+
+def _of_all_stages(best: Advice, looks: Looks, params: Params) -> str:
+    others = minutes_of_others(best, looks, params)
+    if others is None:
+        return "other stages come on top, above all evaluator and select"
+    return f"with all other stages the first takes about {best.minutes + others:.1f}, by the table of {BENCHMARKS_PAGE}"
+
+
+def minutes_of_others(best: Advice, looks: Looks, params: Params) -> float | None:
+    """About how long all stages but training take, as in the run of digits that docs/benchmarks.md tells of.
+
+    What judges grows with the size of images and with how long the evaluator learns. None for what is no picture, on a
+    GPU, and without that page.
+    """
+    if "looks" in looks.known.medium.lacks or _cuda(params.train.device) or not BENCHMARKS_PAGE.exists():
+        return None
+    took = {row["stage"]: row["here"] for row in table_of(BENCHMARKS_PAGE.read_text(), "Where the seconds of a run go")}
+    judging = float(took["evaluator"]) + float(took["select"])
+    learned = images_beside(best.images) if params.evaluator.images is None else params.evaluator.images
+    grown = learned / FULL * prod(best.sides) / prod(_AS_SHIPPED)
+    return (float(took["all but train"]) - judging + judging * grown) / 60
 
 
 def _against_copies(family: str, looks: Looks, params: Params, how: str) -> str:
