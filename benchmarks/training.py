@@ -170,7 +170,8 @@ def networks_alone(case: Case, device: torch.device, precision: torch.dtype) -> 
     """The same passes of the trainer's networks, optimizers and average over one batch, and nothing else."""
     recipe = resolve(case.family, case.overrides)
     engine = engine_of(case, recipe, device, precision)
-    game: Any = engine.game
+    game = engine.game
+    assert isinstance(game, Adversarial)
     generator, discriminator = game.generator, game.discriminator
     latents = torch.randn(BATCH, LATENT, device=device)
     real = torch.rand(BATCH, 1, case.side, case.side, device=device).contiguous(memory_format=torch.channels_last)
@@ -179,10 +180,10 @@ def networks_alone(case: Case, device: torch.device, precision: torch.dtype) -> 
     def turn() -> None:
         with game.autocast:
             fake = generator(latents, labels)
-        on_real, on_fake = game._judge((real, labels), (fake.detach(), labels))
+        on_real, on_fake = game.judge((real, labels), (fake.detach(), labels))
         descend(softplus(-on_real.logit).mean() + softplus(on_fake.logit).mean(), engine.optimizers["discriminator"])
         discriminator.requires_grad_(False)
-        (on_fake,) = game._judge((fake, labels))
+        (on_fake,) = game.judge((fake, labels))
         descend(softplus(-on_fake.logit).mean(), engine.optimizers["generator"])
         discriminator.requires_grad_(True)
         average_into(engine.averages["generator"], generator, 0.99)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.training import CASES, networks_alone
 from tests.flows.toy import ROOT
 
 
@@ -27,6 +29,10 @@ def test_checks_pass_on_the_cpu_and_figures_are_written(tmp_path: Path) -> None:
     (row,) = found["training"]
     assert min(row["eager"], row["textbook"], row["share"], *found["use"].values()) > 0
     assert "| DCGAN, 28x28 |" in (tmp_path / "gpu.md").read_text()
+
+
+def test_the_networks_alone_take_a_turn_of_the_game() -> None:
+    networks_alone(CASES[0], torch.device("cpu"), torch.float32)()
 
 
 @pytest.mark.nightly
