@@ -79,8 +79,7 @@ def free_port() -> int:
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+        return taken.getsockname()[1]
 
 
 if __name__ == "__main__":

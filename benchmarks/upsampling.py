@@ -19,8 +19,7 @@ class TwoSteps(SmoothUp):
     """The same layer as usually written."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        larger: Tensor = self.convolution(doubled(maps, self.size))
-        return larger
+        return self.convolution(doubled(maps, self.size))
 
 
 class Generator(nn.Module):
@@ -36,16 +35,14 @@ class Generator(nn.Module):
 
     def forward(self, vector: Tensor, *_: Any) -> Tensor:
         maps = self.project(vector).view(-1, SMALLEST, SMALLEST, WIDE).permute(0, 3, 1, 2)
-        image: Tensor = self.layers(maps)
-        return image
+        return self.layers(maps)
 
 
 class ChannelsFirst(Generator):
     """The same generator with feature maps channels first, as usually written."""
 
     def forward(self, vector: Tensor, *_: Any) -> Tensor:
-        image: Tensor = self.layers(self.project(vector).view(-1, WIDE, SMALLEST, SMALLEST))
-        return image
+        return self.layers(self.project(vector).view(-1, WIDE, SMALLEST, SMALLEST))
 
 
 PLAIN: dict[type, Any] = {SmoothUp: TwoSteps, Generator: ChannelsFirst}
@@ -65,5 +62,4 @@ class Discriminator(nn.Module):
         self.feature_size = _DOWN[-1] * 2 * 2
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
-        return features
+        return self.layers(image)

@@ -26,7 +26,7 @@ def move(module: Module, device: torch.device) -> Module:
     No module has weights for both pictures and volumes.
     """
     deepest = max((tensor.ndim for tensor in module.state_dict().values()), default=0)
-    return module.to(device, memory_format=CHANNELS_LAST.get(deepest, torch.channels_last))  # type: ignore[call-overload, no-any-return]
+    return module.to(device, memory_format=CHANNELS_LAST.get(deepest, torch.channels_last))  # type: ignore[call-overload]
 
 
 def choose_device(name: str) -> torch.device:

@@ -115,12 +115,10 @@ class Evaluator(nn.Module):
         return spectrograms(images, bands=_BANDS, hop=self.config.hop) if self.config.listens else images
 
     def features(self, images: Tensor) -> Tensor:
-        scaled: Tensor = self.scale(self.project(self.layers(self.view(images))))
-        return scaled
+        return self.scale(self.project(self.layers(self.view(images))))
 
     def forward(self, images: Tensor) -> Tensor:
-        answer: Tensor = self.head(self.features(images))
-        return answer
+        return self.head(self.features(images))
 
     def own_loss(self, images: Tensor, answer: Tensor) -> Tensor:
         """Its loss without a condition, for its output `answer` on these images."""
@@ -192,5 +190,4 @@ def attributes_right(evaluator: Evaluator, features: Tensor, asked: Tensor) -> T
 def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
     """The likeliest label `[N]`, on the CPU, for features `[N,F]` of a classifier."""
     device = device_of(evaluator)
-    labels: Tensor = evaluator.head(features.to(device)).argmax(dim=1).cpu()
-    return labels
+    return evaluator.head(features.to(device)).argmax(dim=1).cpu()

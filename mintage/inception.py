@@ -53,8 +53,7 @@ class Inception(nn.Module):
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(max_pool2d(x, 3, stride=2)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(max_pool2d(x, 3, stride=2))))
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
-        pooled: Tensor = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x))).mean((2, 3))
-        return pooled
+        return self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x))).mean((2, 3))
 
 
 class Convolution(nn.Module):

@@ -92,8 +92,7 @@ class Blend(nn.Module):
     def forward(self, latent: Tensor, labels: Tensor) -> Tensor:
         inputs = [self.generator.conditioning(latent, label) for label in labels.unbind(1)]
         first = [] if self.generator.first is None else [Blend(self.generator.first, self.weights)(latent, labels)]
-        images: Tensor = self.generator.network(*first, *(self._sum(parts) for parts in zip(*inputs, strict=True)))
-        return images
+        return self.generator.network(*first, *(self._sum(parts) for parts in zip(*inputs, strict=True)))
 
     def _sum(self, parts: Sequence[Tensor | None]) -> Tensor | None:
         weighted = [weight * part for weight, part in zip(self.weights, parts, strict=True) if part is not None]
@@ -141,5 +140,4 @@ class Truncated(Generator):
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         size = self.config.latent_size
         cut = torch.cat([truncated(latent[:, :size], self.limit), latent[:, size:]], dim=1)
-        images: Tensor = self.generator(cut, condition)
-        return images
+        return self.generator(cut, condition)

@@ -73,8 +73,7 @@ class Norm(nn.Module):
             return normalized
         places = [None] * (maps.ndim - 2)
         scale, shift = (part[:, :, *places] for part in self.modulate(modulation).chunk(2, dim=1))
-        modulated: Tensor = normalized * (1 + scale) + shift
-        return modulated
+        return normalized * (1 + scale) + shift
 
 
 class Modulated(nn.Sequential):

@@ -27,8 +27,7 @@ class Mixture:
         dimensions = self.centers.shape[1]
         squared = (points.double()[:, None] - self.centers.double()).square().sum(2)
         height = (2 * math.pi * self.std**2) ** (-dimensions / 2)
-        density: Tensor = height * (-squared / (2 * self.std**2)).exp().mean(1)
-        return density
+        return height * (-squared / (2 * self.std**2)).exp().mean(1)
 
 
 def optimal_discriminator(real: Tensor, fake: Tensor) -> Tensor:

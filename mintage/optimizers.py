@@ -36,10 +36,9 @@ def without_compiler(kind: type[torch.optim.Optimizer]) -> Any:
 
 
 def adam(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    made: torch.optim.Optimizer = without_compiler(torch.optim.Adam)(
+    return without_compiler(torch.optim.Adam)(
         weights, recipe.learning_rate, (recipe.beta1, recipe.beta2), weight_decay=recipe.weight_decay, fused=True
     )
-    return made
 
 
 def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
@@ -58,10 +57,9 @@ def sgd(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Op
 
 
 def rmsprop(weights: Iterator[nn.Parameter], recipe: PlayerRecipe) -> torch.optim.Optimizer:
-    made: torch.optim.Optimizer = without_compiler(torch.optim.RMSprop)(
+    return without_compiler(torch.optim.RMSprop)(
         weights, recipe.learning_rate, recipe.beta2, weight_decay=recipe.weight_decay, momentum=recipe.momentum
     )
-    return made
 
 
 def make_optimizer(player: nn.Module, recipe: PlayerRecipe) -> torch.optim.Optimizer:

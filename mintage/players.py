@@ -76,8 +76,7 @@ class Generator(nn.Module):
     def draft(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """The images of its first stage alone, enlarged if they are smaller; with one stage, its images."""
         if self.first is not None:
-            enlarged: Tensor = self.network.enlarged(self.first(latent, condition))
-            return enlarged
+            return self.network.enlarged(self.first(latent, condition))
         return self._made(getattr(self.network, "coarse", self.network), latent, condition)
 
     @property
@@ -102,8 +101,7 @@ class Generator(nn.Module):
     def encode(self, images: Tensor) -> Codes:
         """The codes of images `[N,C,H,W]`, from its encoder, which it must have."""
         assert self.encoder is not None
-        codes: Codes = self.encoder(channels_last(images))
-        return codes
+        return self.encoder(channels_last(images))
 
 
 class First(Generator):
@@ -161,8 +159,7 @@ class Discriminator(nn.Module):
         features = self.hidden(self.network(shown))
         features = with_deviation(features, self.group) if self.group else features
         if self.head is not None:
-            judgment: Judgment = self.head(features, condition)
-            return judgment
+            return self.head(features, condition)
         assert self.decoder is not None
         error = (self.decoder(features).float() - self._pack(image)).abs().flatten(1).mean(1)
         return Judgment(-error, features)

@@ -40,8 +40,7 @@ class Setting:
 
     @property
     def game(self) -> type[Game]:
-        found: type[Game] = catalog.load("game", self.recipe.game)
-        return found
+        return catalog.load("game", self.recipe.game)
 
     @property
     def unpaired(self) -> bool:
@@ -55,20 +54,15 @@ class Setting:
 
     @property
     def network(self) -> Network:
-        found: Network = catalog.load("network", self.recipe.network)
-        return found
+        return catalog.load("network", self.recipe.network)
 
     @property
     def objective(self) -> type[Objective]:
-        found: type[Objective] = catalog.load("objective", self.recipe.objective)
-        return found
+        return catalog.load("objective", self.recipe.objective)
 
     @property
     def discriminator(self) -> DiscriminatorConditioning:
-        found: DiscriminatorConditioning = catalog.load(
-            "discriminator_conditioning", self.recipe.discriminator.conditioning
-        )
-        return found
+        return catalog.load("discriminator_conditioning", self.recipe.discriminator.conditioning)
 
     @property
     def generator_is_conditional(self) -> bool:
@@ -93,8 +87,7 @@ class Setting:
     @property
     def generator_conditioning(self) -> type[Unconditional]:
         """How the generator is told its condition."""
-        found: type[Unconditional] = catalog.load("generator_conditioning", self.recipe.generator.conditioning)
-        return found
+        return catalog.load("generator_conditioning", self.recipe.generator.conditioning)
 
     @property
     def of_judge(self) -> list[str]:

@@ -39,8 +39,7 @@ def _spectrogram(sounds: Tensor, bands: Tensor, hop: int) -> Tensor:
     heights = torch.fft.rfft(framed * window, _FINE).abs() / (window.sum() / 2)  # a sine of full range has 1
     power = heights.square().view(count, channels, columns, -1).mean(1) @ bands.to(sounds.device)
     decibels = 10 * power.clamp(min=1e-12).log10()
-    drawn: Tensor = (1 - 2 * decibels.clamp(QUIETEST, 0) / QUIETEST).transpose(1, 2).flip(1)[:, None]
-    return drawn
+    return (1 - 2 * decibels.clamp(QUIETEST, 0) / QUIETEST).transpose(1, 2).flip(1)[:, None]
 
 
 @cache

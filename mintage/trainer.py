@@ -60,7 +60,7 @@ class Trainer:
     def average(self) -> Generator:
         """The moving average of the first child that the game releases."""
         average: Any = self.engine.averages[self.game.released[0]]
-        return average  # type: ignore[no-any-return]
+        return average
 
     def turn(self) -> None:
         """One turn of the game. No value is read back from the device."""

@@ -48,8 +48,7 @@ def _places(size: torch.Size, side: int, azimuth: float, elevation: float) -> Te
     cells = (points[..., [1, 2, 0]] + (torch.tensor(size) - 1) / 2).round().long()
     inside = ((cells >= 0) & (cells < torch.tensor(size))).all(-1)
     numbers = (cells[..., 0] * size[1] + cells[..., 1]) * size[2] + cells[..., 2]
-    where: Tensor = numbers * inside
-    return where
+    return numbers * inside
 
 
 def _lit(occupied: Tensor) -> Tensor:
@@ -59,8 +58,7 @@ def _lit(occupied: Tensor) -> Tensor:
     outward = -torch.stack([right, up, front], -1)
     outward = outward / outward.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     slope = (outward @ (_LIGHT / _LIGHT.norm())).clamp(min=0)
-    bright: Tensor = _AMBIENT + (0.9 - _AMBIENT) * slope
-    return bright
+    return _AMBIENT + (0.9 - _AMBIENT) * slope
 
 
 def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:

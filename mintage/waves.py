@@ -26,8 +26,7 @@ _AT_ONCE = 4096
 
 def levels_of(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
     """Samples in [-1,1] as numbers of 16 bits, -32767 to 32767; values beyond [-1,1] are cut."""
-    levels: npt.NDArray[np.int16] = np.round(np.clip(samples, -1, 1) * FULL).astype(np.int16)
-    return levels
+    return np.round(np.clip(samples, -1, 1) * FULL).astype(np.int16)
 
 
 def encode_wav(samples: npt.NDArray[np.floating], rate: int, info: Mapping[str, str] | None = None) -> bytes:
@@ -149,5 +148,4 @@ def _filters(every: int, phases: int) -> npt.NDArray[np.float32]:
     reach = math.ceil(_LOBES / scale)
     places = (np.arange(-reach, reach + 1) - np.arange(phases)[:, None] / phases) * scale
     inside = np.clip(np.pi * places / (2 * _LOBES), -np.pi / 2, np.pi / 2)
-    filters: npt.NDArray[np.float32] = (scale * np.sinc(places) * np.cos(inside) ** 2).astype(np.float32)
-    return filters
+    return (scale * np.sinc(places) * np.cos(inside) ** 2).astype(np.float32)

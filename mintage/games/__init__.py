@@ -65,8 +65,7 @@ class Scene:
         """What `make` returns, kept for the sides that move later in this step."""
         if name not in self.cache:
             self.cache[name] = make()
-        made: Made = self.cache[name]
-        return made
+        return self.cache[name]
 
 
 class Game(nn.Module):

@@ -100,8 +100,7 @@ class Adversarial(TwoPlayers):
         self.objective.after_discriminator(*logits)
         if self.balance is not None and (accuracy := self.objective.accuracy(*logits)) is not None:
             self.balance.accuracy.copy_(accuracy)
-        columns: dict[str, Tensor] = self.objective.statistics(*logits)
-        return columns
+        return self.objective.statistics(*logits)
 
     def waits(self, side: str) -> Tensor | None:
         return self.balance.waits() if side == "discriminator" and self.balance is not None else None
@@ -245,8 +244,7 @@ class Adversarial(TwoPlayers):
         decayed = progress(step.position, self.recipe.decay_images)
 
         def critic(images: Tensor) -> Tensor:
-            logits: Tensor = self.discriminator(images, condition).logit
-            return logits
+            return self.discriminator(images, condition).logit
 
         return {"penalty": weighted(due, critic, real.float(), fake.float(), random=step.random, decayed=decayed)}
 

@@ -76,13 +76,11 @@ class Policy(TwoPlayers):
                 copied.lerp_(weight.detach(), share)
             return {}
         real, fake = (processes.gathered(torch.cat([part.cache[kind] for part in parts])) for kind in ("real", "fake"))
-        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
-        return columns
+        return self.objective.statistics(real, fake)
 
     @property
     def _writer(self) -> Writer:
-        network: Any = self.generator.network
-        return network  # type: ignore[no-any-return]
+        return self.generator.network
 
     def _tokens(self, samples: Tensor) -> Tensor:
         return as_tokens(samples, self.words)

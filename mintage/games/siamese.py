@@ -34,8 +34,7 @@ class Embedder(nn.Module):
         self.output = nn.Linear(self.layers.feature_size, EMBEDDING)
 
     def forward(self, images: Tensor) -> Tensor:
-        vectors: Tensor = self.output(self.layers(images))
-        return vectors
+        return self.output(self.layers(images))
 
 
 class Siamese(Unpaired):

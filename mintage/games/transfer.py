@@ -46,12 +46,11 @@ class Transfer(Unpaired):
         for domain, reader in enumerate(game.readers):
             nn.init.normal_(reader.weight, 0.0, FEATURES**-0.5, generator=stream(seed, "readers", domain))
             nn.init.zeros_(reader.bias)
-        return game  # type: ignore[no-any-return]
+        return game
 
     def extractor(self, target: int) -> nn.Module:
         """The feature network of the generator that makes images of this domain from the other."""
-        found: nn.Module = self._generator(target).network.get_submodule("extractor")
-        return found
+        return self._generator(target).network.get_submodule("extractor")
 
     def mover(self, side: str) -> nn.Module:
         """The extractor is a part of its generator, so that both are released together, but moves as its own side."""

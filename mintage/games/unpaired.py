@@ -79,8 +79,7 @@ class Unpaired(TwoPlayers):
             processes.gathered(torch.cat([part.cache[f"{kind}/{domain}"] for part in parts for domain in (0, 1)]))
             for kind in ("real", "fake")
         )
-        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
-        return columns
+        return self.objective.statistics(real, fake)
 
     def _directions(self, scene: Scene) -> list[Direction]:
         """Both directions, with the step's real images of both domains and as many fakes of each."""

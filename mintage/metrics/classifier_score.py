@@ -31,5 +31,4 @@ def _shuffled(rows: Tensor) -> Tensor:
 def _score(probabilities: Tensor) -> Tensor:
     entropy_of_each = -torch.special.xlogy(probabilities, probabilities).sum(1).mean()
     mean = probabilities.mean(0)
-    score: Tensor = (-torch.special.xlogy(mean, mean).sum() - entropy_of_each).exp()
-    return score
+    return (-torch.special.xlogy(mean, mean).sum() - entropy_of_each).exp()

@@ -34,5 +34,4 @@ def _gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
 def _root(covariance: Tensor) -> Tensor:
     """The symmetric square root; eigenvalues that rounding left below 0 become 0."""
     values, vectors = torch.linalg.eigh(covariance)
-    root: Tensor = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    return root
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T

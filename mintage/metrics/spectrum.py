@@ -36,8 +36,7 @@ def _power(images: Tensor) -> Tensor:
     _, channels, height, width = images.shape
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(f"images of {height} x {width} have no spectrum: each side needs {SMALLEST_SIDE} pixels")
-    power: Tensor = torch.fft.fft2(images.float()).abs().square().double().sum(1).cpu() / (channels * height * width)
-    return power
+    return torch.fft.fft2(images.float()).abs().square().double().sum(1).cpu() / (channels * height * width)
 
 
 def _over_rings(power: Tensor) -> Tensor:

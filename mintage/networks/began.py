@@ -78,8 +78,7 @@ class Discriminator(nn.Module):
         self.feature_size = wide[-1] * steps[-1][0] * steps[-1][1]
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
-        return features
+        return self.layers(image)
 
 
 NETWORK = Network(Generator, Discriminator, ("none", "none"), has_norms=False)

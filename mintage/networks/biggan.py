@@ -31,8 +31,7 @@ class Attention(nn.Module):
         key, value = (max_pool2d(part(maps), 2, ceil_mode=True).flatten(2) for part in (self.key, self.value))
         attention = (query.transpose(1, 2) @ key).softmax(2)
         context = (value @ attention.transpose(1, 2)).unflatten(2, maps.shape[2:])
-        changed: Tensor = maps + self.amount * self.output(context)
-        return changed
+        return maps + self.amount * self.output(context)
 
 
 def attended(steps: list[Size]) -> int:
@@ -82,8 +81,7 @@ class Generator(nn.Module):
         for level, (block, part) in enumerate(zip(self.blocks, parts, strict=True), 1):
             maps = block(maps, part if modulation is None else torch.cat([part, modulation.to(part.dtype)], dim=1))
             maps = self.attention(maps) if level == self.attended else maps
-        image: Tensor = self.to_image(maps)
-        return image
+        return self.to_image(maps)
 
 
 class Discriminator(nn.Module):
@@ -102,8 +100,7 @@ class Discriminator(nn.Module):
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.blocks(image).relu().sum((2, 3))
-        return features
+        return self.blocks(image).relu().sum((2, 3))
 
 
 NETWORK = Network(Generator, Discriminator, ("spectral_batch", "spectral"))

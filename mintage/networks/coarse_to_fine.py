@@ -28,8 +28,7 @@ class Generator(nn.Module):
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
         drawn = self.coarse(source, vector).detach()
-        made: Tensor = self.fine(torch.cat([drawn.to(source.dtype), source], 1), vector, drawn)
-        return made
+        return self.fine(torch.cat([drawn.to(source.dtype), source], 1), vector, drawn)
 
 
 NETWORK = Network(

@@ -33,8 +33,7 @@ class Own(nn.Module):
 
     def forward(self, maps: Tensor, domain: Tensor | None) -> Tensor:
         if domain is None:
-            only: Tensor = self.layers[0](maps)
-            return only
+            return self.layers[0](maps)
         share = domain.to(maps.dtype)[:, :, None, None, None]
         return torch.stack([layer(maps) * share[:, number] for number, layer in enumerate(self.layers)]).sum(0)
 
@@ -74,8 +73,7 @@ class Generator(nn.Module):
         domain: Tensor | None = None,
     ) -> Tensor:
         maps = self.shared(self.stem(vector, plane), modulation)
-        image: Tensor = self.own(maps, domain).tanh()
-        return image
+        return self.own(maps, domain).tanh()
 
 
 class Discriminator(nn.Module):
@@ -102,8 +100,7 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         pixels = image[:, : image.shape[1] - self.domains]
         domain = image[:, image.shape[1] - self.domains :, 0, 0] if self.domains else None
-        features: Tensor = self.shared(self.own(pixels, domain))
-        return features
+        return self.shared(self.own(pixels, domain))
 
 
 def _convolution(before: int, after: int, bias: bool = True) -> nn.Conv2d:

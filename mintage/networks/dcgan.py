@@ -42,8 +42,7 @@ class Generator(nn.Module):
         self.apply(initialize)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
-        image: Tensor = self.layers(self.stem(vector, plane), modulation)
-        return image
+        return self.layers(self.stem(vector, plane), modulation)
 
 
 class Discriminator(nn.Module):
@@ -65,8 +64,7 @@ class Discriminator(nn.Module):
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
-        return features
+        return self.layers(image)
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, strided=True, ranks=ANY_RANK)

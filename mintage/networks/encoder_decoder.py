@@ -39,8 +39,7 @@ class Generator(nn.Module):
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
         maps = self.encoder(source)
-        image: Tensor = self.decoder(maps if self.plane is None else self.plane(maps, vector))
-        return image
+        return self.decoder(maps if self.plane is None else self.plane(maps, vector))
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, strided=True)

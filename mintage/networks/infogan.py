@@ -41,8 +41,7 @@ class Generator(nn.Module):
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         maps = self.stem(self.units(vector, modulation), plane)
-        image: Tensor = self.layers(maps, modulation)
-        return image
+        return self.layers(maps, modulation)
 
 
 class Discriminator(nn.Module):
@@ -68,8 +67,7 @@ class Discriminator(nn.Module):
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
-        return features
+        return self.layers(image)
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), norms_units=True, plain=True, strided=True)

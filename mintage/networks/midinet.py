@@ -50,8 +50,7 @@ class Generator(nn.Module):
         self.along_time = dcgan.Generator(vector_size, shape, width, replace(norm, rank=1), plane_size, bounded=False)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
-        bar: Tensor = self.read(self.along_time(vector, modulation, plane))
-        return bar
+        return self.read(self.along_time(vector, modulation, plane))
 
 
 class Following(nn.Module):
@@ -98,8 +97,7 @@ class Following(nn.Module):
         maps = self.first(self.stem(vector, None))
         for level in self.levels:
             maps = level(self._joined(maps, heard.pop(), beside))
-        bar: Tensor = self.read(self.last(self._joined(maps, heard.pop(), beside)))
-        return bar
+        return self.read(self.last(self._joined(maps, heard.pop(), beside)))
 
     def _joined(self, maps: Tensor, heard: Tensor, beside: Tensor) -> Tensor:
         return torch.cat([maps, heard, beside.expand(-1, -1, maps.shape[2])], dim=1)
@@ -128,8 +126,7 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         bars, others = (image, image[:, :0]) if self.bars is None else (image[:, : self.bars], image[:, self.bars :])
         described = self.describe(bars).transpose(2, 3).flatten(1, 2)
-        features: Tensor = self.along_time(torch.cat([described, others.mean(3)], dim=1))
-        return features
+        return self.along_time(torch.cat([described, others.mean(3)], dim=1))
 
 
 class JudgeOfBoth(Discriminator):

@@ -120,8 +120,7 @@ class Down(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         odd = [rows for side in reversed(maps.shape[2:]) for rows in (0, side % 2)]
-        halved: Tensor = self.convolution(pad(maps, odd) if any(odd) else maps)  # a pad of nothing would copy
-        return halved
+        return self.convolution(pad(maps, odd) if any(odd) else maps)  # a pad of nothing would copy
 
 
 class SmoothUp(nn.Module):
@@ -170,8 +169,7 @@ class LongDown(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         missing = -maps.shape[2] % LONG_STRIDE
-        shorter: Tensor = self.convolution(pad(maps, (0, missing)) if missing else maps)
-        return shorter
+        return self.convolution(pad(maps, (0, missing)) if missing else maps)
 
 
 class PhaseShuffle(nn.Module):

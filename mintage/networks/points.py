@@ -52,8 +52,7 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         values = image.flatten(1)
         phases = (values[:, :, None] * self.waves).flatten(1)
-        features: Tensor = self.layers(torch.cat([values, phases.sin(), phases.cos()], dim=1))
-        return features
+        return self.layers(torch.cat([values, phases.sin(), phases.cos()], dim=1))
 
 
 def _hidden(sizes: list[int], norm: Layers) -> list[nn.Module]:

@@ -42,8 +42,7 @@ class Block(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        changed: Tensor = maps + self.layers(maps)
-        return changed
+        return maps + self.layers(maps)
 
 
 class Resized(nn.Module):
@@ -63,8 +62,7 @@ class Resized(nn.Module):
             maps = interpolate(maps.float(), half, mode="bilinear", antialias=True)  # no CPU does it in bfloat16
         else:
             maps = interpolate(maps, self.size, mode="bilinear")
-        resized: Tensor = self.channels(maps)
-        return resized
+        return self.channels(maps)
 
 
 class Generator(nn.Module):
@@ -93,8 +91,7 @@ class Generator(nn.Module):
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         maps = self.basis * self.scale(vector)[:, :, None, None]
         maps = maps if self.plane is None else self.plane(maps, plane)
-        image: Tensor = self.layers(maps)
-        return image
+        return self.layers(maps)
 
 
 class Discriminator(nn.Module):
@@ -114,8 +111,7 @@ class Discriminator(nn.Module):
         self.feature_size = wide[-1]
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.layers(image)
-        return features
+        return self.layers(image)
 
 
 NETWORK = Network(Generator, Discriminator, ("none", "none"), has_norms=False)

@@ -95,8 +95,7 @@ class Discriminator(nn.Module):
         shown = self.embedding(as_tokens(image, self.words)).transpose(1, 2)
         most = torch.cat([relu(layer(shown)).amax(2) for layer in self.filters], 1)
         gate = self.gate(most).sigmoid()
-        features: Tensor = self.dropout(gate * relu(self.turned(most)) + (1 - gate) * most)
-        return features
+        return self.dropout(gate * relu(self.turned(most)) + (1 - gate) * most)
 
 
 NETWORK = Network(Generator, Discriminator, ("none", "none"), has_maps=False, has_norms=False, plain=True, writes=True)

@@ -39,14 +39,12 @@ def halved(maps: Tensor) -> Tensor:
 def convolve_doubled(layer: nn.Module, maps: Tensor, size: Size) -> Tensor:
     """`layer(doubled(maps, size))` for a 3x3 layer: `[N,C,h,w]` to `[N,C',*size]`, each side 2h or 2h - 1."""
     if not isinstance(layer, nn.Conv2d) or not _worth(maps, size):
-        convolved: Tensor = layer(doubled(maps, size))
-        return convolved
+        return layer(doubled(maps, size))
     kernel = _summed(layer.weight, _UP).transpose(0, 1)
     if layer.bias is None:
         return conv_transpose2d(maps, kernel, None, stride=2, padding=1)
     made = conv_transpose2d(maps, kernel, layer.bias.detach(), stride=2, padding=1)
-    biased: Tensor = _BiasGradient.apply(made, layer.bias)  # type: ignore[no-untyped-call]
-    return biased
+    return _BiasGradient.apply(made, layer.bias)  # type: ignore[no-untyped-call]
 
 
 def convolve_halved(layer: nn.Module, maps: Tensor) -> Tensor:

@@ -35,8 +35,7 @@ class UpBlock(nn.Module):
     def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
         inner = convolve_doubled(self.widen, self.first(maps, modulation).relu(), self.size)
         inner = self.refine(self.second(inner, modulation).relu())
-        changed: Tensor = doubled(self.shortcut(maps), self.size) + inner  # a 1x1 convolution may come before doubling
-        return changed
+        return doubled(self.shortcut(maps), self.size) + inner  # a 1x1 convolution may come before doubling
 
 
 class DownBlock(nn.Module):
@@ -59,8 +58,7 @@ class DownBlock(nn.Module):
             inner, maps = convolve_halved(self.refine, inner), halved(maps)
         else:
             inner = self.refine(inner)
-        changed: Tensor = inner + self.shortcut(maps)
-        return changed
+        return inner + self.shortcut(maps)
 
 
 class ToImage(nn.Module):
@@ -72,8 +70,7 @@ class ToImage(nn.Module):
         self.convolution = convolution(before, image_channels)
 
     def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
-        image: Tensor = self.convolution(self.norm(maps, modulation).relu()).tanh()
-        return image
+        return self.convolution(self.norm(maps, modulation).relu()).tanh()
 
 
 class Generator(nn.Module):
@@ -98,8 +95,7 @@ class Generator(nn.Module):
         maps = self.stem(vector, plane)
         for block in self.blocks:
             maps = block(maps, modulation)
-        image: Tensor = self.to_image(maps, modulation)
-        return image
+        return self.to_image(maps, modulation)
 
 
 class Discriminator(nn.Module):
@@ -116,8 +112,7 @@ class Discriminator(nn.Module):
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:
-        features: Tensor = self.blocks(image).relu().sum((2, 3))
-        return features
+        return self.blocks(image).relu().sum((2, 3))
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "spectral"))

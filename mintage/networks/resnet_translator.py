@@ -30,8 +30,7 @@ class Block(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         inner = self.active(self.norms[0](self.first(maps)))
-        changed: Tensor = maps + self.norms[1](self.second(inner))
-        return changed
+        return maps + self.norms[1](self.second(inner))
 
 
 class Generator(nn.Module):

@@ -74,8 +74,7 @@ class _Block(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        added: Tensor = maps + self.layers(maps)
-        return added
+        return maps + self.layers(maps)
 
 
 class _Shuffled(nn.Module):

@@ -28,8 +28,7 @@ class Extractor(nn.Module):
         self.output = nn.Linear(self.layers.feature_size, FEATURES)
 
     def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.output(self.layers(images)).tanh()
-        return features
+        return self.output(self.layers(images)).tanh()
 
 
 class Generator(nn.Module):
@@ -48,8 +47,7 @@ class Generator(nn.Module):
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
         features = self.extractor(source)
-        image: Tensor = self.drawer(torch.cat([features, vector.to(features.dtype)], 1) if self.joins else features)
-        return image
+        return self.drawer(torch.cat([features, vector.to(features.dtype)], 1) if self.joins else features)
 
 
 NETWORK = Network(
