@@ -9,16 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from mintage import catalog, processes
+from mintage.conditioning.heads import Judgment
 from mintage.data import RealImages
 from mintage.dataset import Signature
+from mintage.latents import draw
+from mintage.layers import Layers
+from mintage.model_config import ModelConfig
 from mintage.objectives import Knobs, Objective
-from mintage.players import Generator
+from mintage.players import Discriminator, Generator
 from mintage.randomness import stream
 from mintage.recipes import Recipe
 
 Made = TypeVar("Made")
 Losses = dict[str, Tensor]
 """Scalars by the name of their column in train.tsv; a side descends their sum."""
+Shown = tuple[Tensor, Tensor | None]
+"""Images `[N,C,H,W]`, and their condition, labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`, shown with them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,11 @@ class Step:
     def random(self, purpose: str) -> torch.Generator:
         """This batch's random numbers for one purpose: no two purposes share a stream."""
         return stream(self.seed, purpose, self.position)
+
+    def latents(self, config: ModelConfig, device: torch.device, purpose: str = "latent") -> Tensor:
+        """This process's latents `[N,L]`, drawn for the whole batch."""
+        drawn = processes.share(draw(config, self.size, self.random(purpose)))
+        return drawn.to(device, non_blocking=True)
 
 
 @dataclass(frozen=True)
@@ -147,3 +158,34 @@ class TwoPlayers(Game):
         self.discriminator = discriminator
         knobs = Knobs(recipe.label_smoothing, recipe.targets, recipe.gamma, recipe.k_rate)
         self.objective = catalog.load("objective", recipe.objective)(knobs)
+
+
+class OneDiscriminator(TwoPlayers):
+    """Two players with a single discriminator, which judges all images."""
+
+    discriminator: Discriminator
+
+    def judge(self, *shown: Shown) -> list[Judgment]:
+        """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
+        head = self.discriminator.head
+        apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
+        with self.autocast:
+            if apart:
+                return [self.discriminator(*one) for one in shown]
+            images, conditions = zip(*shown, strict=True)
+            condition = None if conditions[0] is None else torch.cat(conditions)
+            judgment: Judgment = self.discriminator(torch.cat(images), condition)
+            return judgment.split(len(shown))
+
+    @torch.no_grad()
+    def judge_alone(self, images: Tensor) -> Tensor:
+        """sigmoid(logit) `[N]`, on the CPU, of images `[N,C,H,W]`, each by itself."""
+        self.discriminator.eval()
+        logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit
+        self.discriminator.train()
+        return logits.sigmoid().float().cpu()
+
+
+def gathered(parts: list[Scene], *names: str) -> Tensor:
+    """What each part of a batch has in its cache under these names, as rows, of all processes."""
+    return processes.gathered(torch.cat([part.cache[name] for part in parts for name in names]))

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mintage import catalog, processes
+from mintage import catalog
 from mintage.augment import augment
 from mintage.conditioning.heads import Judgment
 from mintage.data import wrong_in_one, wrong_labels
 from mintage.dataset import Signature
-from mintage.games import Losses, Scene, Step, TwoPlayers
+from mintage.games import Losses, OneDiscriminator, Scene, Shown, Step, gathered
 from mintage.hardening import Balance, Pair, Pool, add_noise, coins, exchange, exchange_judgments, noise_at
-from mintage.latents import code_of, draw
-from mintage.layers import Layers
+from mintage.latents import code_of
 from mintage.model_config import model_config
 from mintage.objectives import against_each
 from mintage.optimizers import progress
@@ -26,9 +25,6 @@ from mintage.randomness import uniform
 from mintage.recipes import Recipe
 from mintage.schedule import steps_of_discriminator, steps_of_turn
 from mintage.terms import Play, feature_gap
-
-Shown = tuple[Tensor, Tensor | None]
-"""Images `[N,C,H,W]`, and their condition, labels `[N]`, attributes `[N,K]` or sources `[N,S,H,W]`, shown with them."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,8 @@ class Batch:
     """Real images whose labels may be seen, where the discriminator is semi-supervised."""
 
 
-class Adversarial(TwoPlayers):
+class Adversarial(OneDiscriminator):
     """k steps of the discriminator, then one of the generator, which reuses the fakes of the last of them."""
-
-    discriminator: Discriminator
 
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
         super().__init__(generator, discriminator, recipe)
@@ -93,10 +87,7 @@ class Adversarial(TwoPlayers):
         for recipe, penalty in self.penalties:
             if penalty.project:
                 penalty.project(self.discriminator, recipe.weight or penalty.weight)
-        logits = tuple(
-            processes.gathered(torch.cat([part.cache[name].detach() for part in parts]))
-            for name in ("real_logits", "fake_logits")
-        )
+        logits = gathered(parts, "real_logits"), gathered(parts, "fake_logits")
         self.objective.after_discriminator(*logits)
         if self.balance is not None and (accuracy := self.objective.accuracy(*logits)) is not None:
             self.balance.accuracy.copy_(accuracy)
@@ -109,9 +100,7 @@ class Adversarial(TwoPlayers):
         """The step's real images, and as many fakes, with the generator's graph if the generator moves too."""
         step = scene.step
         images, condition = scene.real.batch(*step.rows)
-        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
-            scene.device, non_blocking=True
-        )
+        latents = step.latents(self.config, scene.device)
         with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
             make = self.generator.draft if self._pretrains(step) else self.generator
             fakes: Tensor = make(latents, condition if self.asked else None)
@@ -132,7 +121,7 @@ class Adversarial(TwoPlayers):
             on_labeled, known = mismatched.pop(), batch.labeled[1]
         logits = self._labeled_logits(Pair(on_real.logit, on_fake.logit), step)
         negatives = [logits.fake, *(judgment.logit for judgment in mismatched)]
-        scene.cache.update(real_logits=on_real.logit, fake_logits=on_fake.logit)
+        scene.cache.update(real_logits=on_real.logit.detach(), fake_logits=on_fake.logit.detach())
         return {
             "discriminator_loss": against_each(self.objective, logits.real, negatives, self._softness(logits, step)),
             **self._auxiliary_losses(on_labeled, on_fake, known, batch.latents),
@@ -188,19 +177,6 @@ class Adversarial(TwoPlayers):
             logits.real.device, non_blocking=True
         )
 
-    def judge(self, *shown: Shown) -> list[Judgment]:
-        """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
-        head = self.discriminator.head
-        apart = Layers(self.recipe.discriminator.normalization).batch or (head is not None and head.batch_norm)
-        with self.autocast:
-            if apart:
-                return [self.discriminator(*one) for one in shown]
-            images, conditions = zip(*shown, strict=True)
-            judgment: Judgment = self.discriminator(
-                torch.cat(images), None if conditions[0] is None else torch.cat(conditions)
-            )
-            return judgment.split(len(shown))
-
     def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
         """If the recipe is matching-aware: real images with a wrong label, or with another image's condition."""
         if not self.recipe.matching_aware or condition is None:
@@ -248,7 +224,6 @@ class Adversarial(TwoPlayers):
 
         return {"penalty": weighted(due, critic, real.float(), fake.float(), random=step.random, decayed=decayed)}
 
-    @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:
         """D(x) `[N]` in [0,1] for images `[N,C,H,W]`, each by itself.
 
@@ -258,7 +233,4 @@ class Adversarial(TwoPlayers):
         together = self.config.packing > 1 or self.config.minibatch_stddev > 0
         if together or asked.judges_match or not self.objective.probability:
             return None
-        self.discriminator.eval()
-        logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit
-        self.discriminator.train()
-        return logits.sigmoid().float().cpu()
+        return self.judge_alone(images)

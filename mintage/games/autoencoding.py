@@ -8,14 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mintage import processes
-from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
 from mintage.encoding import Codes, squared_distance, with_gradient
-from mintage.games import Losses, Scene, TwoPlayers
+from mintage.games import Losses, OneDiscriminator, Scene, gathered
 from mintage.hardening import Equilibrium
-from mintage.latents import draw
-from mintage.layers import Layers
 from mintage.model_config import model_config
 from mintage.objectives import against_each
 from mintage.players import Discriminator, Generator, build_players
@@ -43,7 +39,7 @@ class Pass:
     """The generator's objective; None without a discriminator."""
 
 
-class Autoencoding(TwoPlayers):
+class Autoencoding(OneDiscriminator):
     """All three players learn from one pass, so the order in which they move changes nothing.
 
     The encoder descends divergence and likeness, the generator likeness and its objective, the discriminator its own
@@ -52,8 +48,6 @@ class Autoencoding(TwoPlayers):
 
     sides = ("discriminator", "encoder", "generator")
     encodes = True
-
-    discriminator: Discriminator
 
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
         super().__init__(generator, discriminator, recipe)
@@ -101,12 +95,7 @@ class Autoencoding(TwoPlayers):
         moved = {} if waits is None else {f"{side}_moved": 1 - waits}
         if side != "discriminator":
             return moved
-        real, fake = (
-            processes.gathered(torch.cat([part.cache[kind] for part in parts]))
-            for kind in ("real_logits", "fake_logits")
-        )
-        columns: dict[str, Tensor] = self.objective.statistics(real, fake)
-        return columns | moved
+        return self.objective.statistics(gathered(parts, "real_logits"), gathered(parts, "fake_logits")) | moved
 
     def _pass(self, scene: Scene) -> Pass:
         step = scene.step
@@ -120,12 +109,12 @@ class Autoencoding(TwoPlayers):
             with self.autocast:
                 rebuilt = self.generator(start)
             return Pass(images, codes, drawn, start, (), squared_distance(rebuilt, images), None)
-        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(start, non_blocking=True)
+        latents = step.latents(self.config, scene.device)
         with self.autocast:
             shown: tuple[Tensor, ...] = self.generator(torch.cat([start, latents])).chunk(2)
         with torch.no_grad():
-            (on_real,) = self._judge(images)
-        on_fakes = self._judge(*shown)
+            (on_real,) = self.judge((images, None))
+        on_fakes = self.judge(*((images, None) for images in shown))
         if self.equilibrium is not None:
             self.equilibrium.see(on_real.logit, torch.cat([one.logit for one in on_fakes]))
         likeness = squared_distance(on_fakes[0].features, on_real.features)
@@ -133,25 +122,13 @@ class Autoencoding(TwoPlayers):
         return Pass(images, codes, drawn, start, shown, likeness, torch.stack(fooled).mean())
 
     def _discriminator_losses(self, made: Pass, scene: Scene) -> Losses:
-        on_real, *on_fakes = self._judge(made.images, *(images.detach() for images in made.shown))
+        on_real, *on_fakes = self.judge(*((images.detach(), None) for images in (made.images, *made.shown)))
         fakes = [one.logit for one in on_fakes]
         scene.cache.update(real_logits=on_real.logit.detach().repeat(2), fake_logits=torch.cat(fakes).detach())
         return {"discriminator_loss": against_each(self.objective, on_real.logit, fakes)}
 
-    def _judge(self, *shown: Tensor) -> list[Judgment]:
-        """Each batch in its own pass if D has batch norm, through which batches would mix; else all in one pass."""
-        with self.autocast:
-            if Layers(self.recipe.discriminator.normalization).batch:
-                return [self.discriminator(images) for images in shown]
-            judgment: Judgment = self.discriminator(torch.cat(shown))
-            return judgment.split(len(shown))
-
-    @torch.no_grad()
     def probability(self, images: Tensor) -> Tensor | None:
         """D(x) `[N]` for images `[N,C,H,W]`, each by itself; None without a D, or if its score is no probability."""
         if not (self.judged and self.objective.probability):
             return None
-        self.discriminator.eval()
-        logits: Tensor = self.discriminator(images.to(next(self.discriminator.parameters()).device)).logit
-        self.discriminator.train()
-        return logits.sigmoid().float().cpu()
+        return self.judge_alone(images)

@@ -5,11 +5,9 @@ The domains are coupled by shared layers (`mintage/networks/cogan.py`); nothing 
 
 import torch
 
-from mintage import processes
 from mintage.dataset import Signature
 from mintage.games import Scene
 from mintage.games.adversarial import Adversarial, Batch
-from mintage.latents import draw
 from mintage.model_config import model_config
 from mintage.players import build_players
 from mintage.recipes import Recipe
@@ -30,10 +28,7 @@ class Coupled(Adversarial):
         step = scene.step
         images = [scene.real.group(domain).batch(*step.rows)[0] for domain in (0, 1)]
         condition = torch.arange(2, device=scene.device).repeat_interleave(step.rows[1])
-        latents = processes.share(draw(self.config, step.size, step.random("latent"))).to(
-            scene.device, non_blocking=True
-        )
-        latents = latents.repeat(2, 1)
+        latents = step.latents(self.config, scene.device).repeat(2, 1)
         with torch.set_grad_enabled("generator" in scene.sides), self.autocast:
             fakes = self.generator(latents, condition)
         return Batch(torch.cat(images), condition, latents, fakes)

@@ -3,11 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from mintage import processes
 from mintage.dataset import Signature
 from mintage.encoding import squared_distance
 from mintage.games import Game, Losses, Scene
-from mintage.latents import draw
 from mintage.model_config import inverting_config
 from mintage.players import Generator, build_players
 from mintage.recipes import Recipe
@@ -56,8 +54,7 @@ class Inversion(Game):
         """Half the squared distance between latents and the codes of their images (Antipov et al., equation 2)."""
         step = scene.step
         _, condition = scene.real.batch(*step.rows)
-        latents = processes.share(draw(self.config, step.size, step.random("latent")))
-        latents = latents.to(scene.device, non_blocking=True)
+        latents = step.latents(self.config, scene.device)
         with self.autocast:
             with torch.no_grad():
                 images: Tensor = self.generator(latents, condition)

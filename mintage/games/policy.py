@@ -8,11 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mintage import processes
 from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
-from mintage.games import Losses, Scene, TwoPlayers
-from mintage.latents import draw
+from mintage.games import Losses, OneDiscriminator, Scene, gathered
 from mintage.model_config import model_config
 from mintage.networks.recurrent import Generator as Writer
 from mintage.networks.recurrent import State, draw_words
@@ -27,7 +25,7 @@ _KEPT = 0.8
 """Share of its weights that the roll-out copy keeps at each step (the authors' `update_rate`)."""
 
 
-class Policy(TwoPlayers):
+class Policy(OneDiscriminator):
     """k steps of the discriminator, then one of the generator, with the discriminator's judgment as its reward.
 
     The reward of a word is the mean judgment of sequences that begin with it and the words before it (equation 4). A
@@ -35,8 +33,6 @@ class Policy(TwoPlayers):
     """
 
     of_words = True
-
-    discriminator: Discriminator
 
     def __init__(self, generator: Generator, discriminator: Discriminator, recipe: Recipe) -> None:
         super().__init__(generator, discriminator, recipe)
@@ -75,8 +71,7 @@ class Policy(TwoPlayers):
             for copied, weight in zip(self.follower.parameters(), self.generator.parameters(), strict=True):
                 copied.lerp_(weight.detach(), share)
             return {}
-        real, fake = (processes.gathered(torch.cat([part.cache[kind] for part in parts])) for kind in ("real", "fake"))
-        return self.objective.statistics(real, fake)
+        return self.objective.statistics(gathered(parts, "real"), gathered(parts, "fake"))
 
     @property
     def _writer(self) -> Writer:
@@ -86,10 +81,8 @@ class Policy(TwoPlayers):
         return as_tokens(samples, self.words)
 
     def _fakes(self, scene: Scene) -> Tensor:
-        latents = processes.share(draw(self.config, scene.step.size, scene.step.random("latent")))
         with torch.no_grad():
-            fakes: Tensor = self.generator(latents.to(scene.device, non_blocking=True))
-        return fakes
+            return self.generator(scene.step.latents(self.config, scene.device))
 
     def _discriminator_losses(self, scene: Scene) -> Losses:
         real = scene.real.batch(*scene.step.rows)[0]

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mintage import processes
 from mintage.augment import reach_of, shifted
 from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
-from mintage.games import Losses, Scene, Step
+from mintage.games import Losses, Scene, Step, gathered
 from mintage.games.unpaired import Direction, Unpaired
 from mintage.networks.transfer import FEATURES
 from mintage.players import Discriminator, Generator
@@ -76,8 +75,7 @@ class Transfer(Unpaired):
     def after(self, side: str, parts: list[Scene]) -> dict[str, Tensor]:
         """The share of both domains' images whose class is recognized; or statistics of the discriminators' logits."""
         if side == "extractor":
-            right = processes.gathered(torch.cat([part.cache["right"] for part in parts]))
-            return {"extractor_accuracy": right.float().mean()}
+            return {"extractor_accuracy": gathered(parts, "right").float().mean()}
         return super().after(side, parts)
 
     def _extractor_losses(self, scene: Scene) -> Losses:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mintage import catalog, processes
+from mintage import catalog
 from mintage.conditioning.heads import Judgment
 from mintage.dataset import Signature
-from mintage.games import Losses, Scene, Step, TwoPlayers
+from mintage.games import Losses, Scene, Step, TwoPlayers, gathered
 from mintage.hardening import Pool
-from mintage.latents import draw
 from mintage.model_config import model_config
 from mintage.players import Discriminator, Generator, build_players
 from mintage.randomness import stream
@@ -75,11 +74,7 @@ class Unpaired(TwoPlayers):
         """Statistics of the discriminators' logits, over both domains."""
         if side != "discriminator":
             return {}
-        real, fake = (
-            processes.gathered(torch.cat([part.cache[f"{kind}/{domain}"] for part in parts for domain in (0, 1)]))
-            for kind in ("real", "fake")
-        )
-        return self.objective.statistics(real, fake)
+        return self.objective.statistics(gathered(parts, "real/0", "real/1"), gathered(parts, "fake/0", "fake/1"))
 
     def _directions(self, scene: Scene) -> list[Direction]:
         """Both directions, with the step's real images of both domains and as many fakes of each."""
@@ -89,10 +84,9 @@ class Unpaired(TwoPlayers):
         return [Direction(1, first, second, forth), Direction(0, second, first, back)]
 
     def _translate(self, target: int, images: Tensor, step: Step, purpose: str) -> Tensor:
-        latents = processes.share(draw(self.config, step.size, step.random(f"latent/{purpose}/{target}")))
+        latents = step.latents(self.config, images.device, f"latent/{purpose}/{target}")
         with self.autocast:
-            made: Tensor = self._generator(target)(latents.to(images.device, non_blocking=True), images)
-        return made
+            return self._generator(target)(latents, images)
 
     def _generator(self, target: int) -> Generator:
         """The generator that makes images of this domain."""

@@ -176,9 +176,9 @@ def test_torchrun_by_hand_gives_the_same_bits_and_wants_the_number_in_the_params
 
 def test_a_nan_in_one_process_stops_all_with_the_sentence(tmp_path: Path) -> None:
     folder = two(tmp_path)
-    poisoned = "import os, runpy, torch\nfrom mintage.games import adversarial\nreal = adversarial.draw\n"
+    poisoned = "import os, runpy, torch\nfrom mintage import games\nreal = games.draw\n"
     poisoned += "def draw(*a): return real(*a) * (float('nan') if os.environ['RANK'] == '1' else 1.0)\n"
-    poisoned += "adversarial.draw = draw\nrunpy.run_module('stages.train', run_name='__main__')\n"
+    poisoned += "games.draw = draw\nrunpy.run_module('stages.train', run_name='__main__')\n"
     (folder / "poisoned.py").write_text(poisoned)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "poisoned.py"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
