@@ -23,18 +23,17 @@ def variants(family: str) -> list[str]:
     return [SHORT, *_ROWS[family].get("variants", {})]
 
 
-def recipe_of(family: str, overrides: Mapping[str, Any], variant: str = SHORT, key: str = "recipe") -> Recipe:
+def recipe_of(family: str, overrides: Mapping[str, Any], variant: str = SHORT) -> Recipe:
     """The recipe of a family, in a variant, with every override that is not None. Needs no torch.
 
-    Raises ValueError if there is no such family, variant or axis, or a value does not fit its axis; it names overrides
-    by the dotted `key`.
+    Raises ValueError if there is no such family, variant or axis, or a value does not fit its axis.
     """
     if family not in _ROWS:
         raise ValueError(f"family = {family!r}{not_one_of(family, list(_ROWS))}")
     if variant not in variants(family):
         meant = f"; did you mean {close!r}?" if (close := like(variant, variants(family))) else ""
         raise ValueError(f"variant = {variant!r} is none of {family!r}: it has {', '.join(variants(family))}{meant}")
-    return override(_row(family, variant), overrides, key)
+    return override(_row(family, variant), overrides)
 
 
 @cache

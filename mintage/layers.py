@@ -26,7 +26,6 @@ from mintage.networks.parts import (
 )
 from mintage.networks.resampling import Size
 
-NORMALIZATIONS = ("none", "batch", "layer", "instance", "spectral", "spectral_batch")
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": partial(nn.LeakyReLU, SLOPE),

@@ -80,6 +80,6 @@ def number(value: float | None, digits: int = 3, *, counted: bool = True) -> str
     return f"−{text}" if value < 0 else text
 
 
-def percent(share: float | None, digits: int = 1) -> str:
+def percent(share: float | None) -> str:
     """A share in [0,1] as 92.4%."""
-    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.{digits}f}%"
+    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import combinations, product
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
@@ -13,8 +13,7 @@ from mintage import catalog
 from mintage.dataset import Signature
 from mintage.families import complete as in_full
 from mintage.families import recipe_of
-from mintage.layers import NORMALIZATIONS
-from mintage.recipes import PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
+from mintage.recipes import Normalization, PenaltyRecipe, PlayerRecipe, Recipe, TermRecipe
 from mintage.rules import RULES
 from mintage.setting import Rule, Setting
 from tests.mintage.helpers import changed, copies, first_for, play, step, tiny_trainer
@@ -55,8 +54,8 @@ AXES: dict[str, tuple[Any, ...]] = {
         for name in catalog.BUILT_IN["discriminator_conditioning"]
         if name not in ("source", "hole", "domain", "origin")
     ),
-    "generator.normalization": NORMALIZATIONS,
-    "discriminator.normalization": NORMALIZATIONS,
+    "generator.normalization": get_args(Normalization)[1:],
+    "discriminator.normalization": get_args(Normalization)[1:],
     "condition": ("label", "attributes"),
     "matching_aware": (False, True),
     "augment": ((), ("translation",), ("cutout",), ("color",), ("color", "translation", "cutout")),

@@ -1,6 +1,6 @@
 import json
 from dataclasses import asdict, replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -10,17 +10,11 @@ from mintage.damage import Damage
 from mintage.dataset import Signature
 from mintage.families import FAMILIES, resolve, variants
 from mintage.latents import draw
-from mintage.layers import NORMALIZATIONS
 from mintage.model_config import ModelConfig, inverting_config, model_config
 from mintage.players import build_generator, build_players
 from mintage.randomness import stream
-from mintage.recipes import Normalization
 from mintage.rules import refusal
 from tests.mintage.helpers import SOUNDS, first_for, source_shape_for, words_for
-
-
-def test_a_player_may_have_any_normalization_there_is() -> None:
-    assert get_args(Normalization) == ("network", *NORMALIZATIONS)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

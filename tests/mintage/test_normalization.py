@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
-from mintage.layers import NORMALIZATIONS, Layers, Norm, average_into
+from mintage.layers import Layers, Norm, average_into
+from mintage.recipes import Normalization
 
 
 @pytest.mark.parametrize(("name", "over"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
@@ -26,7 +29,7 @@ def test_all_norms_but_batch_norm_treat_each_image_alone(name: str) -> None:
     assert not torch.allclose(Layers("batch").norm(4)(maps)[:1], norm(maps[:1]), atol=1e-2)
 
 
-@pytest.mark.parametrize("name", NORMALIZATIONS)
+@pytest.mark.parametrize("name", get_args(Normalization)[1:])
 def test_a_modulation_scales_and_shifts_each_image_by_its_own_condition(name: str) -> None:
     norm = Layers(name, modulation_size=2).norm(1)
     assert norm.modulate is not None
