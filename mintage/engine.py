@@ -19,7 +19,7 @@ from mintage.layers import RANDOM, average_into, running_statistics
 from mintage.optimizers import make_optimizer, progress, set_pace, step_unless
 from mintage.randomness import seeded, stream
 from mintage.recipes import Recipe
-from mintage.slots import load_slots, slots_of
+from mintage.slots import load_slots, slots_of, under
 
 _EMA_RAMP = 0.05
 
@@ -35,7 +35,9 @@ class Engine:
         self.game = game
         move(game, device).train()
         self.game.autocast = torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32)
-        self.averages = {name: _frozen_copy(game.get_submodule(name)) for name in game.released}
+        self.averages = {
+            name: deepcopy(game.get_submodule(name)).eval().requires_grad_(False) for name in game.released
+        }
         self.optimizers = {side: make_optimizer(game.mover(side), self._player(side)) for side in game.sides}
         self._drops = any(isinstance(layer, RANDOM) for layer in game.modules())
 
@@ -126,9 +128,9 @@ class Engine:
     def load(self, tensors: dict[str, Tensor]) -> None:
         """The inverse of `state`; raises RuntimeError or KeyError if the tensors are of another game."""
         for name, module in self._modules().items():
-            module.load_state_dict(_under(name, tensors))
+            module.load_state_dict(under(name, tensors))
         for side, optimizer in self.optimizers.items():
-            load_slots(optimizer, _under(f"{side}_optimizer", tensors))
+            load_slots(optimizer, under(f"{side}_optimizer", tensors))
 
     def _modules(self) -> dict[str, nn.Module]:
         averages = {f"average.{name}": average for name, average in self.averages.items()}
@@ -145,13 +147,5 @@ def _frozen(modules: Iterable[nn.Module]) -> Iterator[None]:
         module.requires_grad_(True).train()
 
 
-def _frozen_copy(module: nn.Module) -> nn.Module:
-    return deepcopy(module).eval().requires_grad_(False)
-
-
 def _weights(optimizer: torch.optim.Optimizer) -> Iterable[Tensor]:
     return (weight for group in optimizer.param_groups for weight in group["params"])
-
-
-def _under(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}

@@ -180,14 +180,16 @@ def features_of(evaluator: Evaluator, images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
+def logits_of(evaluator: Evaluator, features: Tensor) -> Tensor:
+    """Its logits `[N,K]` of the condition, on the CPU, for features `[N,F]`."""
+    return evaluator.head(features.to(device_of(evaluator))).cpu()
+
+
 def attributes_right(evaluator: Evaluator, features: Tensor, asked: Tensor) -> Tensor:
     """Whether each attribute is as asked `[N,G]`, on the CPU, for features `[N,F]` and attributes `[N,K]`."""
-    logits: Tensor = evaluator.head(features.to(device_of(evaluator))).cpu()
-    return right(attribute_values(logits), asked, evaluator.config.attributes or ())
+    return right(attribute_values(logits_of(evaluator, features)), asked, evaluator.config.attributes or ())
 
 
-@torch.inference_mode()
 def classify(evaluator: Evaluator, features: Tensor) -> Tensor:
     """The likeliest label `[N]`, on the CPU, for features `[N,F]` of a classifier."""
-    device = device_of(evaluator)
-    return evaluator.head(features.to(device)).argmax(dim=1).cpu()
+    return logits_of(evaluator, features).argmax(dim=1)

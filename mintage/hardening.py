@@ -1,6 +1,7 @@
 """What makes the discriminator's task harder, so that it does not win early: noise, flipped labels, mixed batches."""
 
-from typing import NamedTuple
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,16 +28,12 @@ def exchange(pair: Pair, chosen: Tensor) -> Pair:
 def exchange_judgments(real: Judgment, fake: Judgment, chosen: Tensor) -> tuple[Judgment, Judgment]:
     """The same for judgments: undoes an exchange of the images that were judged."""
 
-    def of_both(one: Tensor | None, other: Tensor | None) -> Pair | tuple[None, None]:
-        return (None, None) if one is None or other is None else exchange(Pair(one, other), chosen)
+    def of_both(part: str) -> Any:
+        one, other = getattr(real, part), getattr(fake, part)
+        return (None, None) if one is None else exchange(Pair(one, other), chosen)
 
-    logits, features = (
-        exchange(Pair(real.logit, fake.logit), chosen),
-        exchange(Pair(real.features, fake.features), chosen),
-    )
-    classes, codes = of_both(real.class_logits, fake.class_logits), of_both(real.code, fake.code)
-    one, other = (Judgment(logits[i], features[i], classes[i], codes[i]) for i in (0, 1))
-    return one, other
+    one, other = zip(*(of_both(field.name) for field in fields(Judgment)), strict=True)
+    return Judgment(*one), Judgment(*other)
 
 
 def coins(rows: int, share: float, random: torch.Generator, device: torch.device) -> Tensor:

@@ -16,7 +16,7 @@ from mintage.evaluator import Coordinates, Evaluator, EvaluatorConfig
 from mintage.language import Language
 from mintage.optimizers import without_compiler
 from mintage.randomness import stream
-from mintage.slots import load_slots, slots_of
+from mintage.slots import load_slots, slots_of, under
 
 _WARM_UP = 0.15
 _WEIGHT_DECAY = 0.05
@@ -113,8 +113,8 @@ class Learning:
     def load(self, tensors: dict[str, Tensor], images_seen: int) -> None:
         """The inverse of `state`, for a state before the last step."""
         self.step = images_seen // self.schedule.batch_size
-        self.network.load_state_dict(_under("network.", tensors))
-        load_slots(self.optimizer, _under("optimizer.", tensors))
+        self.network.load_state_dict(under("network", tensors))
+        load_slots(self.optimizer, under("optimizer", tensors))
         self.pace.load_state_dict({"last_epoch": self.step - 1, "_step_count": self.step + 1})
         self.pace.step()  # rate and momentum follow from the number of the step alone
 
@@ -155,7 +155,3 @@ def learn(
     if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
         raise DivergedError(f"{what}'s weights are not finite after {learning.images_seen:,} images")
     network.requires_grad_(False).eval()
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

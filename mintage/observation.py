@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from mintage.dataset import Dataset
-from mintage.evaluator import Evaluator, attributes_right, classify, device_of, features_of
+from mintage.evaluator import Evaluator, attributes_right, features_of, logits_of
 from mintage.metrics.classifier_score import classifier_score
 from mintage.metrics.density_coverage import density_coverage
 from mintage.metrics.frechet import frechet_distance
@@ -35,9 +34,8 @@ def observe(evaluator: Evaluator, images: Tensor, conditions: Tensor | None) -> 
         return Observation(features, None, right)
     if not evaluator.config.classifies:
         return Observation(features, None, None)
-    with torch.inference_mode():
-        logits = evaluator.head(features.to(device_of(evaluator))).cpu()
-    right = None if conditions is None else classify(evaluator, features) == conditions
+    logits = logits_of(evaluator, features)
+    right = None if conditions is None else logits.argmax(dim=1) == conditions
     return Observation(features, logits.double().softmax(1), right)
 
 

@@ -12,6 +12,11 @@ def slots_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {f"{i}.{slot}": t for i, slots in state.items() for slot, t in slots.items() if isinstance(t, Tensor)}
 
 
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix and a dot, by the rest of their names."""
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}
+
+
 def load_slots(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """The inverse of `slots_of`."""
     weights: list[Tensor] = optimizer.param_groups[0]["params"]

@@ -138,9 +138,8 @@ def constancy(play: Play) -> Tensor:
 
     Taigman et al. 2017, equation 5: f-constancy.
     """
-    between = _between(play)
-    assert between.known is not None
-    return (between.known(play.fakes).float() - between.known(between.sources).float()).square().mean()
+    fakes, sources = (_known(play, images) for images in (play.fakes, _between(play).sources))
+    return (fakes.float() - sources.float()).square().mean()
 
 
 def travel(play: Play) -> Tensor:
@@ -148,17 +147,13 @@ def travel(play: Play) -> Tensor:
 
     Amodio and Krishnaswamy 2019, equation 3, over all pairs: squares and minus the cosine together, as in their code.
     """
-    between = _between(play)
-    assert between.known is not None
-    sources, fakes = (_differences(between.known(images)) for images in (between.sources, play.fakes))
+    sources, fakes = (_differences(_known(play, images)) for images in (_between(play).sources, play.fakes))
     return (sources - fakes).square().mean() - cosine_similarity(sources, fakes, dim=1).mean()
 
 
 def contrast(play: Play) -> Tensor:
     """By how much the squared distance of sources falls short of a margin (equation 4)."""
-    between = _between(play)
-    assert between.known is not None
-    return (_MARGIN - _differences(between.known(between.sources)).square().sum(1)).clamp(min=0).mean()
+    return (_MARGIN - _differences(_known(play, _between(play).sources)).square().sum(1)).clamp(min=0).mean()
 
 
 def _differences(vectors: Tensor) -> Tensor:
@@ -182,6 +177,12 @@ def mean_image(play: Play) -> Tensor:
 
 def _round_trip(play: Play) -> Tensor:
     return _between(play).back(play.fakes).float()
+
+
+def _known(play: Play, images: Tensor) -> Tensor:
+    known = _between(play).known
+    assert known is not None
+    return known(images)
 
 
 def _between(play: Play) -> Between:

@@ -13,6 +13,7 @@ from mintage.engine import Engine
 from mintage.errors import DivergedError
 from mintage.objectives import VALUE_OPTIMUM
 from mintage.players import Generator
+from mintage.slots import under
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Trainer:
 
     def load(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        self.engine.load({key.removeprefix("engine."): t for key, t in tensors.items() if key.startswith("engine.")})
+        self.engine.load(under("engine", tensors))
         self._sums = tensors["sums"].to(self._sums.device, copy=True)
         self._turns, self.images_seen, self.history = facts["turns"], facts["images_seen"], list(facts["history"])
         self.turn_images = facts["turn_images"]

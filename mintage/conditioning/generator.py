@@ -7,9 +7,6 @@ from torch import Tensor, nn
 
 from mintage.conditioning.embedding import EMBEDDING, QUIET, Condition
 
-_SHARED_STD = 0.3
-"""Larger than for an embedding beside z, since the norms that read it start small; at 1 each class collapses."""
-
 
 class Inputs(NamedTuple):
     """The inputs of a network that makes images."""
@@ -61,29 +58,31 @@ class Unconditional(nn.Module):
         return Inputs(latent)
 
 
-class Concat(Unconditional):
-    """The label's embedding joined to z (Mirza and Osindero 2014)."""
+class Embedded(Unconditional):
+    """An embedding of the label, which each class below gives to another part of the network."""
 
     takes = "label"
-    vector_size = EMBEDDING
+    std = QUIET
+    """Scale of the embedding's first values."""
 
     def __init__(self, condition: Condition) -> None:
         super().__init__(condition)
-        self.embedding = condition.embedding(QUIET)
+        self.embedding = condition.embedding(self.std)
+
+
+class Concat(Embedded):
+    """The label's embedding joined to z (Mirza and Osindero 2014)."""
+
+    vector_size = EMBEDDING
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(torch.cat([latent, self.embedding(condition).to(latent.dtype)], dim=1))
 
 
-class Plane(Unconditional):
+class Plane(Embedded):
     """The label's embedding as one more channel of the first feature map."""
 
-    takes = "label"
     plane_size = EMBEDDING
-
-    def __init__(self, condition: Condition) -> None:
-        super().__init__(condition)
-        self.embedding = condition.embedding(QUIET)
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(latent, plane=self.embedding(condition))
@@ -104,16 +103,13 @@ class BatchNorm(Unconditional):
         return Inputs(latent, modulation=self.condition.vector(condition).to(latent.dtype))
 
 
-class SharedBatchNorm(Unconditional):
+class SharedBatchNorm(Embedded):
     """Conditional batch norm whose layers all read one embedding (Brock et al. 2019)."""
 
-    takes = "label"
     modulation_size = EMBEDDING
     modulates = True
-
-    def __init__(self, condition: Condition) -> None:
-        super().__init__(condition)
-        self.embedding = condition.embedding(_SHARED_STD)
+    std = 0.3
+    """Larger, since the norms that read it start small; at 1 each class collapses."""
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         return Inputs(latent, modulation=self.embedding(condition))

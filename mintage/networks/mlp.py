@@ -59,12 +59,6 @@ class Discriminator(nn.Module):
 
 
 NETWORK = Network(
-    Generator,
-    Discriminator,
-    ("batch", "none"),
-    has_maps=False,
-    norms_units=True,
-    plain=True,
-    reads_labeled=True,
+    Generator, Discriminator, ("batch", "none"), has_maps=False, norms_units=True, plain=True, reads_labeled=True,
     ranks=ANY_RANK,
-)
+)  # fmt: skip

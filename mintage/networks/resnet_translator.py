@@ -86,12 +86,6 @@ def _after(channels: int, norm: Layers) -> list[nn.Module]:
 
 
 NETWORK = Network(
-    Generator,
-    Discriminator,
-    ("instance", "instance"),
-    plain=True,
-    translates=True,
-    patches=True,
-    strided=True,
+    Generator, Discriminator, ("instance", "instance"), plain=True, translates=True, patches=True, strided=True,
     adds=True,
-)
+)  # fmt: skip
