@@ -16,14 +16,11 @@ from torch import Tensor
 import mintage
 from benchmarks.options import natural
 from benchmarks.projection import SHOWN, Pairs, dataset_of, rows_of, table
-from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig
-from mintage.learning import Schedule, train_evaluator
+from benchmarks.shared import fill, judge_of, png_of
 from mintage.model import Model
 from mintage.projection import Likeness, Projection, project
 from mintage.sampling import generate
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 PAGE, PICTURE = Path("docs/projection.md"), Path("docs/encoder.png")
@@ -82,9 +79,7 @@ def main() -> None:
     encoding = run.model
     left = mean(row["encoder_loss"] for row in run.history[-10:])
     print(f"the encoder took {time.process_time() - begun:.0f} CPU seconds; its loss is {left:.1f}", flush=True)
-    real = RealImages(train.image, train.attributes, 0, torch.device("cpu"))
-    config = EvaluatorConfig(train.shape, None, 64, train.attribute_names)
-    pairs = Pairs(given.avatars, train, train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0)))
+    pairs = Pairs(given.avatars, train, judge_of(train))
     count, size = given.persons, first.latent_size
     found = {}
     for name, way in ways(first, encoding, pairs.judge.features).items():
@@ -101,10 +96,8 @@ def main() -> None:
     title = f"{count} held-out faces, attributes known, found"
     text = "\n\n".join([table(as_found, title), table(given_glasses, "given glasses")])
     shown = [pairs.sources, *(found[name][0].images for name in DRAWN), *(worn[name] for name in DRAWN), pairs.truths]
-    levels = ((torch.cat([one[:SHOWN] for one in shown]) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-    PICTURE.write_bytes(encode_png(grid(levels, SHOWN, scale=2)))
-    head, _, tail = PAGE.read_text().split(TABLE)
-    PAGE.write_text(f"{head}{TABLE}\n\n{text}\n\n{TABLE}{tail}")
+    PICTURE.write_bytes(png_of([one[:SHOWN] for one in shown], SHOWN, scale=2))
+    fill(PAGE, TABLE, text)
     print(text)
 
 

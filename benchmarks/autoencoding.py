@@ -5,11 +5,9 @@ files. Each run sees as many images, in one thread, and is measured on images of
 goes on where it was stopped; one that is done is a line of `runs.jsonl`, and is not done again.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,18 +15,15 @@ from torch import Tensor
 import mintage
 from benchmarks.domains import idx
 from benchmarks.options import natural
-from mintage.data import RealImages
-from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
-from mintage.learning import Schedule, train_evaluator
+from benchmarks.shared import Log, Row, fill, judge_of, png_of
+from mintage.evaluator import Evaluator, classify, features_of
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import psnr, retrieval
 from mintage.model import Model
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 from stages.selection.extraction import quantize
 
-CPU = torch.device("cpu")
 FAMILIES = ("vae_gan", "vae")
 MEASURED, SHOWN, ROWS = 4000, 16, 3
 PAGE, PICTURE = Path("docs/autoencoding.md"), Path("docs/autoencoding.png")
@@ -41,7 +36,6 @@ COLUMNS = {
     "reconstructed": ("reconstructions: Frechet distance", "{:.2f}"),
     "sampled": ("samples: Frechet distance", "{:.2f}"),
 }
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,7 @@ class Bench:
     def open(cls, folder: Path) -> "Bench":
         train, held = (of_fashion(folder, part) for part in ("train", "t10k"))
         held = held.rows(torch.arange(MEASURED))
-        real = RealImages(train.image, train.label, 0, CPU)
-        judge = train_evaluator(EvaluatorConfig(train.shape, train.classes, 64), real, Schedule(60_000, 128, 2e-3, 0))
+        judge = judge_of(train)
         return cls(train, held, judge, features_of(judge, held.image))
 
     def run(self, family: str, seed: int, images: int, folder: Path) -> Row:
@@ -129,8 +122,7 @@ def sheet(held: mintage.Dataset, models: dict[str, Model]) -> bytes:
     shown = held.image[:SHOWN]
     made = [shown, *(model.reconstruct(shown) for model in models.values())]
     made += [model.sample(SHOWN * ROWS) for model in models.values()]
-    levels = ((torch.cat(made) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(levels, SHOWN, scale=2))
+    return png_of(made, SHOWN, scale=2)
 
 
 def main() -> None:
@@ -142,11 +134,10 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     out = asked.out / str(asked.images)
-    out.mkdir(parents=True, exist_ok=True)
-    log = out / "runs.jsonl"
-    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    log = Log(out)
+    done = {(row["kind"], row["seed"]) for row in log.rows()}
     wanted = [(kind, seed) for seed in range(asked.seeds) for kind in FAMILIES]
-    left = [one for one in [("nearest", 0), ("real", 0), *wanted] if one not in {(r["kind"], r["seed"]) for r in runs}]
+    left = [one for one in [("nearest", 0), ("real", 0), *wanted] if one not in done]
     if left:
         bench = Bench.open(asked.fashion)
     for kind, seed in left:
@@ -154,14 +145,10 @@ def main() -> None:
             row = bench.run(kind, seed, asked.images, out / f"{kind}-{seed}")
         else:
             row = bench.nearest() if kind == "nearest" else bench.real()
-        row |= {"kind": kind, "seed": seed}
-        with log.open("a") as lines:
-            print(json.dumps(row), file=lines)
-        runs.append(row)
+        log.keep(row | {"kind": kind, "seed": seed})
     models = {kind: mintage.load(out / f"{kind}-0") for kind in FAMILIES}
     PICTURE.write_bytes(sheet(of_fashion(asked.fashion, "t10k"), models))
-    before, _, after = PAGE.read_text().split(TABLE)
-    PAGE.write_text(f"{before}{TABLE}\n\n{table(runs, asked.images)}\n\n{TABLE}{after}")
+    fill(PAGE, TABLE, table(log.rows(), asked.images))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ from torch import Tensor
 import mintage
 from benchmarks.domains import of_mnist
 from benchmarks.options import natural
+from benchmarks.shared import png_of
 from mintage.metrics.pairs import absolute_error, luminance_correlation
 from stages.common.errors import run_stage
 from stages.common.params import Normalize
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 from stages.images.partners import made
 
@@ -77,8 +77,7 @@ def tell(what: str, drawn: Tensor, truth: Tensor) -> None:
 
 def sheet(digits: Tensor, drawn: Tensor) -> bytes:
     """Three rows: digits, the generated edges, the true edges."""
-    rows = torch.cat([one[:SHOWN] for one in (digits, drawn, edges(digits))])
-    return encode_png(grid(((rows + 1) * 127.5).round().byte().numpy(), SHOWN, scale=3))
+    return png_of([one[:SHOWN] for one in (digits, drawn, edges(digits))], SHOWN, scale=3)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from torch.nn.functional import interpolate
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import png_of
 from mintage.model import Model
 from mintage.randomness import stream
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 SIDE, MIDDLE, SHOWN = 16, slice(4, 24), 20
@@ -90,8 +90,7 @@ def sheet(model: Model, holdout: mintage.Dataset) -> bytes:
         given = holdout.of_domain(source).image[:SHOWN]
         made = model.translate(given, to=to)
         rows += [given, made, model.translate(made, to=source)]
-    levels = ((torch.cat(rows) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(levels, SHOWN, scale=3))
+    return png_of(rows, SHOWN, scale=3)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import torch
 
 from benchmarks.options import natural, positive
+from benchmarks.shared import CPU, Log, Row
 from mintage.data import RealImages
 from mintage.evaluator import Evaluator, classify, features_of
 from mintage.families import FAMILIES, recipe_of
@@ -46,7 +46,6 @@ from stages.train import make_trainer
 DATA = Path("data/normalized")
 MEASURED_SEED = 0
 BUDGETS = ("images", "seconds")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Judge:
     def __init__(self, samples: int, classifier_images: int) -> None:
         self.schedule = Schedule(classifier_images, batch_size=128, learning_rate=0.002, seed=0)
         self.evaluator: Evaluator
-        self.evaluator, self.sha256 = read_evaluator("models/evaluator", torch.device("cpu"))
+        self.evaluator, self.sha256 = read_evaluator("models/evaluator", CPU)
         self.holdout, self.samples = Split(DATA / "holdout"), samples
         self.real = self._features(batches_of(self.holdout))
 
@@ -92,7 +91,7 @@ class Judge:
     def _learned(self, images: torch.Tensor, labels: torch.Tensor | None) -> float:
         held_out, config = labels_of(self.holdout), self.evaluator.config
         assert held_out is not None
-        shown = RealImages(images, labels, self.schedule.seed, torch.device("cpu"))
+        shown = RealImages(images, labels, self.schedule.seed, CPU)
         return classification_accuracy_score(shown, batches_of(self.holdout), held_out, config, self.schedule)
 
     def _features(self, batches: Iterable[torch.Tensor]) -> torch.Tensor:
@@ -222,7 +221,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (DATA / "manifest.json").exists():
         raise UserError("output-missing", f"{DATA} holds no images: run `dvc repro evaluator` first")
-    arguments.out.mkdir(exist_ok=True)
     budget = Budget(arguments.images, arguments.seconds, arguments.most_seconds, arguments.checkpoints)
     split = Split(DATA / "train")
     judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # the floor has no more images
@@ -236,26 +234,21 @@ def main() -> None:
         "evaluator": judge.sha256,
     }
     protocol = json.loads(json.dumps(settings))  # as a line of the log has it, where a tuple is a list
-    log = arguments.out / "runs.jsonl"
-
-    def keep(row: Row) -> None:
-        with log.open("a") as lines:
-            print(json.dumps({"protocol": protocol} | row), file=lines)
-
+    log = Log(arguments.out)
     if not any("floor" in row for row in done(log, protocol)):
-        keep({"floor": judge.floor(split)})
+        log.keep({"protocol": protocol, "floor": judge.floor(split)})
     for seed in range(arguments.seeds):
         for family in arguments.families:
             if not any((row.get("family"), row.get("seed")) == (family, seed) for row in done(log, protocol)):
                 of_run = params.model_copy(update={"family": family, "seed": seed})
-                keep(run(of_run, split, judge, budget, arguments.out / f"{family}-{seed}.png"))
+                found = run(of_run, split, judge, budget, arguments.out / f"{family}-{seed}.png")
+                log.keep({"protocol": protocol} | found)
     print("\n".join(table(done(log, protocol), budget)))
 
 
-def done(log: Path, protocol: Row) -> list[Row]:
+def done(log: Log, protocol: Row) -> list[Row]:
     """The runs so far under this protocol."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [row for row in map(json.loads, lines) if row["protocol"] == protocol]
+    return [row for row in log.rows() if row["protocol"] == protocol]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ MNIST's test set never train. Prints a table a seed, and writes a sheet.
 """
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,13 +14,13 @@ from torch import Tensor
 
 from benchmarks.domains import of_mnist
 from benchmarks.options import natural, positive
+from benchmarks.shared import CPU, learn, png_of
 from mintage.frames import next_frames
 from mintage.metrics.pairs import psnr, ssim
 from mintage.model import Model
 from mintage.randomness import integers, stream
 from mintage.training import make_trainer
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 SIDE, SIZE, PAST, STEPS, FASTEST = 32, 14, 4, 5, 3
@@ -84,10 +82,7 @@ def bounced(places: Tensor, room: int) -> Tensor:
 
 def trained(videos: Tensor, recipe: dict[str, object], seed: int, seconds: float) -> Model:
     data = next_frames(videos, PAST)
-    trainer = make_trainer(data, "next_frame", recipe, seed, device=torch.device("cpu"), precision="auto")
-    begin = time.process_time()
-    while time.process_time() - begin < seconds:
-        trainer.turn()
+    trainer = learn(make_trainer(data, "next_frame", recipe, seed, device=CPU, precision="auto"), seconds)
     trainer.check()
     print(f"{trainer.images_seen:,} frames in {seconds:g} CPU seconds", flush=True)
     return Model(trainer.average)
@@ -108,9 +103,7 @@ def edges(frames: Tensor) -> Tensor:
 
 def sheet(rows: list[Tensor]) -> bytes:
     """For each video the truth, then each variant's frames: four given frames, then five generated ones."""
-    lines: Iterator[Tensor] = (kind[video] for video in range(SHOWN) for kind in rows)
-    levels = ((torch.cat(list(lines)) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(levels, PAST + STEPS, scale=2))
+    return png_of([kind[video] for video in range(SHOWN) for kind in rows], PAST + STEPS, scale=2)
 
 
 if __name__ == "__main__":

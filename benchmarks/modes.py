@@ -16,21 +16,16 @@ from typing import Any
 import torch
 
 from benchmarks.options import natural
-from mintage.data import RealImages
-from mintage.engine import Engine
-from mintage.families import resolve
-from mintage.games.adversarial import Adversarial
+from mintage.dataset import Dataset
 from mintage.metrics.modes import ModeFigures, mode_figures
 from mintage.mixture import Mixture
-from mintage.model_config import model_config
-from mintage.players import build_players
 from mintage.randomness import stream
 from mintage.sampling import samples
 from mintage.trainer import Trainer
+from mintage.training import make_trainer
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
-CPU = torch.device("cpu")
 POINTS, GENERATED = 100_000, 2_500
 
 
@@ -93,10 +88,8 @@ ENTRIES = {
 
 
 def trained(entry: Entry, data: Data, seed: int) -> Trainer:
-    recipe = resolve(entry.family, entry.overrides)
-    players = build_players(model_config(recipe, (1, 1, 2), None), seed)
-    engine = Engine(Adversarial(*players, recipe), recipe, CPU, torch.float32)
-    trainer = Trainer(engine, RealImages(data.points(), None, seed, CPU), entry.batch_size, seed)
+    points, recipe = Dataset(data.points()), {**entry.overrides, "batch_size": entry.batch_size}
+    trainer = make_trainer(points, entry.family, recipe, seed, device=torch.device("cpu"), precision="float32")
     while trainer.images_seen < entry.images:
         trainer.turn()
     trainer.check()

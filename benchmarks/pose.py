@@ -14,10 +14,10 @@ from torch import Tensor
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import png_of
 from benchmarks.sprites import Outfit, Pair, Picture, bare_figures, pairs_of, read_sprites
 from mintage.metrics.pairs import absolute_error, psnr, ssim
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 NEVER = 1e12
@@ -55,11 +55,6 @@ def row(name: str, made: Tensor, truths: Tensor, pairs: list[Pair], outfits: lis
     return f"| {name} | {figures[0]:.4f} | {figures[1]:.2f} | {figures[2]:.3f} | {share:.1%} |"
 
 
-def sheet(rows: list[Tensor]) -> bytes:
-    shown = ((torch.cat([one[:SHOWN] for one in rows]).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(shown, SHOWN, scale=2))
-
-
 def main() -> None:
     parser = parser_of("benchmarks.pose", __doc__)
     parser.add_argument("sprites", type=Path, metavar="SPRITES.zip")
@@ -74,9 +69,9 @@ def main() -> None:
     torch.set_num_threads(1)
     outfits = read_sprites(asked.sprites, asked.smaller)
     pairs = list(pairs_of(outfits, asked.each, asked.seed))
-    shown, held = ([pair for pair in pairs if pair.outfit.held_out is side] for side in (False, True))
-    train, holdout = dataset(shown), dataset(held[:: max(1, len(held) // 1000)])
+    learned, held = ([pair for pair in pairs if pair.outfit.held_out is side] for side in (False, True))
     held = held[:: max(1, len(held) // 1000)]
+    train, holdout = dataset(learned), dataset(held)
     assert holdout.source is not None
     source, maps = torch.split(holdout.source, 3, 1)
     print(f"{len(train):,} pairs to learn from, {len(held):,} held out, {asked.images:,} images seen")
@@ -90,7 +85,8 @@ def main() -> None:
     for name, made in {**found, "the truth": holdout.image}.items():
         print(row(name, made, holdout.image, held, outfits))
     order = torch.randperm(len(held), generator=torch.Generator().manual_seed(asked.seed))
-    asked.sheet.write_bytes(sheet([one[order] for one in (*found.values(), holdout.image)]))
+    shown = [one[order[:SHOWN]] for one in (*found.values(), holdout.image)]
+    asked.sheet.write_bytes(png_of(shown, SHOWN, scale=2))
 
 
 if __name__ == "__main__":

@@ -18,17 +18,15 @@ from torch import Tensor
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import fill, judge_of, png_of
 from mintage.attributes import right
 from mintage.conditions import conditions_asked
-from mintage.data import RealImages
-from mintage.evaluator import Evaluator, EvaluatorConfig, features_of
-from mintage.learning import Schedule, train_evaluator
+from mintage.evaluator import Evaluator, features_of
 from mintage.metrics.pairs import psnr, retrieval
 from mintage.model import Model
 from mintage.projection import Likeness, Projection, project
 from mintage.sampling import generate
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 from stages.selection.extraction import quantize
 
@@ -66,12 +64,10 @@ class Pairs:
         rows = rows_of(folder, "test")
         by_pair = {(row["pair"], row["file"].endswith("-on.png")): row for row in rows if row["pair"]}
         pairs = sorted({pair for pair, _ in by_pair})
-        self.without = [by_pair[pair, False] for pair in pairs]
-        self.wearing = [by_pair[pair, True] for pair in pairs]
-        self.judge, names = judge, train.attribute_names or ()
-        self.names = names
-        self.own, self.asked = (_bits(names, rows) for rows in (self.without, self.wearing))
-        self.sources, self.truths = images_of(folder, self.without), images_of(folder, self.wearing)
+        without, wearing = ([by_pair[pair, glasses] for pair in pairs] for glasses in (False, True))
+        self.judge, self.names = judge, train.attribute_names or ()
+        self.own, self.asked = (_bits(self.names, rows) for rows in (without, wearing))
+        self.sources, self.truths = images_of(folder, without), images_of(folder, wearing)
 
     def as_found(self, images: Tensor) -> dict[str, float]:
         made = quantize(images)
@@ -113,14 +109,11 @@ def _bits(names: tuple[str, ...], rows: Rows) -> Tensor:
 
 def ways(model: Model, pairs: Pairs, likeness: Likeness) -> dict[str, Projection]:
     """Projections by method: with attributes found or known, by pixels alone or also by features."""
-    generator = model.generator
-    every = conditions_asked(generator, None, {})
+    generator, sources, own = model.generator, pairs.sources, pairs.own
     return {
-        "attributes found, by pixels": project(generator, pairs.sources, every),
-        "attributes known, by pixels": project(generator, pairs.sources, pairs.own, own=True),
-        "attributes known, by pixels and features": project(
-            generator, pairs.sources, pairs.own, own=True, likeness=likeness
-        ),
+        "attributes found, by pixels": project(generator, sources, conditions_asked(generator, None, {})),
+        "attributes known, by pixels": project(generator, sources, own, own=True),
+        "attributes known, by pixels and features": project(generator, sources, own, own=True, likeness=likeness),
     }
 
 
@@ -147,9 +140,7 @@ def main() -> None:
     torch.set_num_threads(1)
     train = dataset_of(given.avatars, rows_of(given.avatars, "train"))
     model = mintage.train(train, "sngan_attributes", given.images, folder=given.model, device="cpu").model
-    real = RealImages(train.image, train.attributes, 0, torch.device("cpu"))
-    config = EvaluatorConfig(train.shape, None, 64, train.attribute_names)
-    pairs = Pairs(given.avatars, train, train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0)))
+    pairs = Pairs(given.avatars, train, judge_of(train))
     found = ways(model, pairs, pairs.judge.features)
     glasses = {name: pairs.given_glasses(one) for name, one in found.items()}
     noise = torch.randn(len(pairs.asked), model.latent_size, generator=torch.Generator().manual_seed(0))
@@ -166,10 +157,8 @@ def main() -> None:
     count = len(pairs.sources)
     text = "\n\n".join([table(as_found, f"{count} held-out faces, found"), table(worn, "given glasses")])
     shown = [pairs.sources, *(one.images for one in found.values()), *glasses.values(), pairs.truths]
-    levels = ((torch.cat([one[:SHOWN] for one in shown]) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
-    PICTURE.write_bytes(encode_png(grid(levels, SHOWN, scale=2)))
-    before, _, after = PAGE.read_text().split(TABLE)
-    PAGE.write_text(f"{before}{TABLE}\n\n{text}\n\n{TABLE}{after}")
+    PICTURE.write_bytes(png_of([one[:SHOWN] for one in shown], SHOWN, scale=2))
+    fill(PAGE, TABLE, text)
     print(text)
 
 

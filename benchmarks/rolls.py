@@ -22,6 +22,7 @@ from torch import Tensor
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import row_of_draws
 from mintage.chords import ROOTS, Chord, chord_of
 from mintage.dataset import Dataset
 from mintage.metrics.music import chord_tones, copied_bars, music_figures
@@ -174,8 +175,7 @@ def line(name: str, draws: list[Tensor], known: Melodies) -> str:
     for bars in draws:
         figures = music_figures(known.held, bars, known.lowest)
         rows.append([*(figures[one] for one in FIGURES), copied_bars(bars, known.train)])
-    cells = [f"{mean(one):.3f} ({min(one):.3f} to {max(one):.3f})" for one in zip(*rows, strict=True)]
-    return f"| {' | '.join([name, *cells])} |"
+    return row_of_draws(name, rows, digits=3)
 
 
 def sheet(rows: list[Tensor], known: Melodies) -> bytes:

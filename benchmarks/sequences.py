@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.options import natural
-from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, features_of
+from benchmarks.shared import CPU, Log, Row, judge_of
+from mintage.evaluator import features_of
 from mintage.layers import Layers
-from mintage.learning import Schedule, train_evaluator
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.sequences import bleu, counted_surprise, self_bleu
 from mintage.model import Model
@@ -34,7 +33,6 @@ from stages.common.stage import parser_of, progress_bar
 from stages.media.grammar import draw_sentence
 from stages.sources.sentences import MEDIUM as SENTENCES
 
-CPU = torch.device("cpu")
 WORDS, LENGTH, WIDTH = 100, 20, 32
 TRAIN, HELD, COMPARED = 10_000, 2_000, 1_000
 VOCABULARY = [str(word) for word in range(WORDS)]
@@ -55,7 +53,6 @@ above the oracle's own it is collapse.
 {roll_outs} roll-outs a beginning (the paper has 16, and 5,000 words). `lstm` is the same network by likelihood alone,
 for as many sequences.
 """
-Row = dict[str, Any]
 
 
 class Oracle:
@@ -86,14 +83,13 @@ class Bench:
     """The oracle, its data, and a log of finished runs."""
 
     def __init__(self, asked: Namespace) -> None:
-        self.asked, self.log = asked, asked.out / "runs.jsonl"
+        self.asked, self.log = asked, Log(asked.out)
         self.oracle = Oracle(0)
         self.train = sequences(self.oracle.write(TRAIN, 0), VOCABULARY)
         self.held = sequences(self.oracle.write(HELD, 1), VOCABULARY)
 
     def done(self) -> list[Row]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [row for row in map(json.loads, lines) if row["budget"] == self.asked.sequences]
+        return [row for row in self.log.rows() if row["budget"] == self.asked.sequences]
 
     def run(self, variant: str, seed: int) -> None:
         recipe = self.asked.recipe | VARIANTS[variant]
@@ -108,9 +104,7 @@ class Bench:
                     found.append({"seconds": time.process_time() - start, **self.measure(trainer.average, seed)})
                     found[-1]["sequences"] = trainer.images_seen
         trainer.check()
-        row = {"budget": self.asked.sequences, "variant": variant, "seed": seed, "measured": found}
-        with self.log.open("a") as lines:
-            print(json.dumps(row), file=lines)
+        self.log.keep({"budget": self.asked.sequences, "variant": variant, "seed": seed, "measured": found})
 
     def measure(self, generator: Any, seed: int) -> Row:
         model = Model(generator)
@@ -174,9 +168,7 @@ def bad(real: Tensor, words: int) -> dict[str, Tensor]:
 
 def judges(train: Tensor, held: Tensor, words: int, end: int | None) -> list[str]:
     """Rows of a table: the figures of bad sequences beside those of equally many real ones."""
-    config = EvaluatorConfig((1, 1, train.shape[1]), None, 64, words=words)
-    real = RealImages(as_samples(train, words), None, 0, CPU)
-    judge = train_evaluator(config, real, Schedule(60_000, 128, 2e-3, 0))
+    judge = judge_of(sequences(train, [str(word) for word in range(words)]))
     of_held = features_of(judge, as_samples(held, words))
     rows = []
     for name, tokens in bad(train[: len(held)], words).items():
@@ -221,7 +213,6 @@ def main() -> None:
     if asked.judges:
         print_judges()
         return
-    asked.out.mkdir(exist_ok=True)
     bench = Bench(asked)
     done = {(row["variant"], row["seed"]) for row in bench.done()}
     for seed in range(asked.seeds):

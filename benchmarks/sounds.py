@@ -8,13 +8,13 @@ wavs of what was generated are, too. `--judges` prints how well words are told a
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 import torch
 from torch import Tensor
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import CPU, png_of, row_of_draws
 from mintage.data import RealImages
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
@@ -26,8 +26,6 @@ from mintage.quality import quality
 from mintage.randomness import stream
 from mintage.sounds import read_wav, resampled, save_wav, spectrograms
 from stages.common.errors import run_stage
-from stages.common.levels import to_uint8
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 RATE, LENGTH, BEFORE = 8000, 4096, 128
@@ -80,9 +78,7 @@ class Judge:
 
     def line(self, name: str, draws: list[tuple[Tensor, Tensor]]) -> str:
         """A row for draws of sounds with their requested labels: means, and the lowest and the highest."""
-        rows = [self._figures(*draw) for draw in draws]
-        cells = [f"{mean(one):.2f} ({min(one):.2f} to {max(one):.2f})" for one in zip(*rows, strict=True)]
-        return f"| {' | '.join([name, *cells])} |"
+        return row_of_draws(name, [self._figures(*draw) for draw in draws])
 
     def _figures(self, sounds: Tensor, label: Tensor) -> tuple[float, float, float]:
         real, made = features_of(self.evaluator, self.held.image), features_of(self.evaluator, sounds)
@@ -93,17 +89,13 @@ class Judge:
 def taught(train: Dataset, listens: bool = True, images: int = 12_000) -> Evaluator:
     """A classifier of the words, by spectrograms or by the wave."""
     config = EvaluatorConfig(train.shape, train.classes, 64) if listens else _Deaf(train.shape, train.classes, 64)
-    return train_evaluator(config, RealImages(train.image, train.label, 0, torch.device("cpu")), _schedule(images))
+    return train_evaluator(config, RealImages(train.image, train.label, 0, CPU), Schedule(images, 128, 2e-3, 0))
 
 
 class _Deaf(EvaluatorConfig):
     """The config of an evaluator that gets the wave itself."""
 
     listens = False
-
-
-def _schedule(images: int) -> Schedule:
-    return Schedule(images, 128, 2e-3, 0)
 
 
 def judges(train: Dataset, held: Dataset) -> None:
@@ -115,10 +107,6 @@ def judges(train: Dataset, held: Dataset) -> None:
             seconds = time.process_time() - begun
             found = quality(evaluator, torch.split(held.image, 128), held.label)
             print(f"| {name} | {images:,} | {found:.3f} | {seconds:.0f} |", flush=True)
-
-
-def sheet(rows: list[Tensor]) -> bytes:
-    return encode_png(grid(to_uint8(spectrograms(torch.cat(rows), RATE).numpy()), len(rows[0]), 1))
 
 
 def main() -> None:
@@ -151,7 +139,7 @@ def main() -> None:
         made = [run.model.sample(len(held), seed, label=asked) for seed in range(DRAWS)]
         print(judge.line(f"generated, after {images:,} words", [(one, label) for one in made]), flush=True)
         shown = [held.image[firsts[0]], noises[0][firsts[0]], *(made[0][row] for row in firsts)]
-        options.picture.write_bytes(sheet(shown))
+        options.picture.write_bytes(png_of([spectrograms(torch.cat(shown), RATE)], len(words)))
         for row, word in enumerate(words):
             save_wav(options.run / f"{word}.wav", made[0][firsts[0][row]], RATE)
 

@@ -24,14 +24,13 @@ from torch import Tensor
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import png_of
 from mintage.dataset import Dataset
 from mintage.metrics.pairs import si_sdr
 from mintage.sounds import save_wav, spectrograms
 from mintage.waves import Samples, decode_wav, mixed
 from mintage.windows import Windows
 from stages.common.errors import run_stage
-from stages.common.levels import to_uint8
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 RATE, WINDOW = 8000, 4096
@@ -223,8 +222,7 @@ def picture(test: Sequence[Utterance], methods: dict[str, Method]) -> bytes:
         shown = [method(one.noisy) for method in methods.values()] + [one.clean]
         begins = one.clean.shape[1] // 2 - RATE // 2
         rows += [sound[:, begins : begins + COLUMNS * HOP] for sound in shown]
-    drawn = spectrograms(torch.stack(rows), RATE, hop=HOP)
-    return encode_png(grid(to_uint8(drawn.numpy()), len(methods) + 1, 2))
+    return png_of([spectrograms(torch.stack(rows), RATE, hop=HOP)], len(methods) + 1, scale=2)
 
 
 def main() -> None:

@@ -6,12 +6,9 @@ are judged on the test set, by a network that classifies the others. A seed that
 is not done again. One thread.
 """
 
-import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +17,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 import mintage
 from benchmarks.autoencoding import MEASURED, Bench
 from benchmarks.options import positive
+from benchmarks.shared import CPU, Log, Row, learn, png_of
 from mintage.dataset import Dataset
 from mintage.evaluator import classify, features_of
 from mintage.model import Model
@@ -27,10 +25,9 @@ from mintage.players import Generator
 from mintage.trainer import Trainer
 from mintage.training import make_trainer
 from stages.common.errors import run_stage
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
-CPU, SHOWN = torch.device("cpu"), 20
+SHOWN = 20
 ROWS = {
     "first": "the first stage, enlarged",
     "both": "`stackgan`, both stages",
@@ -39,7 +36,6 @@ ROWS = {
     "small": "real clothes of 14x14, enlarged",
     "real": "real clothes",
 }
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,14 +86,6 @@ def begin(data: Dataset, family: str, seed: int, first: Generator | None = None)
     return make_trainer(data, family, {}, seed, device=CPU, precision="auto", first=first)
 
 
-def learn(trainer: Trainer, seconds: float) -> Trainer:
-    """Train for `seconds` more CPU seconds."""
-    begun = time.process_time()
-    while time.process_time() - begun < seconds:
-        trainer.turn()
-    return trainer
-
-
 def table(runs: list[Row]) -> str:
     lines = ["| | CPU seconds | images seen | Frechet distance | right class |", "| --- | --- | --- | --- | --- |"]
     for kind, title in ROWS.items():
@@ -115,8 +103,7 @@ def sheet(folder: Path) -> bytes:
     """Two of each class: the first stage enlarged, both stages, and a single stage with other latents."""
     second, one = (mintage.load(folder / f"{name}-0") for name in ("second", "one"))
     rows = [Model(second.generator.drafting).sample(SHOWN), second.sample(SHOWN), one.sample(SHOWN)]
-    levels = ((torch.cat(rows).clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
-    return encode_png(grid(levels, SHOWN, scale=2))
+    return png_of(rows, SHOWN, scale=2)
 
 
 def main() -> None:
@@ -128,20 +115,16 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, default=Path("stacked.png"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    log = asked.out / "runs.jsonl"
-    runs = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    left = [seed for seed in asked.seeds if not any(row["kind"] == "both" and row["seed"] == seed for row in runs)]
+    log = Log(asked.out)
+    done = {row["seed"] for row in log.rows() if row["kind"] == "both"}
+    left = [seed for seed in asked.seeds if seed not in done]
     if left:
         bench = Bench.open(asked.fashion)
         small = Dataset(avg_pool2d(bench.train.image, 2), bench.train.label)
         stages = Stages(bench, small, tuple(asked.seconds))
     for seed in left:
-        rows = [*stages.run(seed, asked.out), *([] if seed else stages.real())]
-        with log.open("a") as lines:
-            lines.writelines(json.dumps(row) + "\n" for row in rows)
-        runs += rows
-    print(table(runs))
+        log.keep(*stages.run(seed, asked.out), *([] if seed else stages.real()))
+    print(table(log.rows()))
     asked.sheet.write_bytes(sheet(asked.out))
 
 

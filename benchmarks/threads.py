@@ -11,14 +11,8 @@ import time
 
 import torch
 
-from mintage.data import RealImages
-from mintage.devices import choose_precision
-from mintage.engine import Engine
-from mintage.families import resolve
-from mintage.games.adversarial import Adversarial
-from mintage.model_config import model_config
-from mintage.players import build_players
-from mintage.trainer import Trainer
+from mintage.dataset import Dataset
+from mintage.training import make_trainer
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
 
@@ -33,12 +27,9 @@ LIBRARYS_OWN = "300000"
 def images_per_second(shape: tuple[int, int, int], threads: int) -> float:
     """Images a second of the convolutional cGAN, width 32, batch 64, on random images."""
     torch.set_num_threads(threads)
-    device, classes = torch.device("cpu"), [str(label) for label in range(10)]
-    recipe = resolve("cgan", {"network": "dcgan", "width": 32})
-    players = build_players(model_config(recipe, shape, classes), seed=0)
-    real = RealImages(torch.rand(2000, *shape) * 2 - 1, torch.randint(10, (2000,)), 0, device)
-    engine = Engine(Adversarial(*players, recipe), recipe, device, choose_precision("auto", device))
-    trainer = Trainer(engine, real, batch_size=64, seed=0)
+    data = Dataset(torch.rand(2000, *shape) * 2 - 1, torch.arange(2000) % 10)
+    recipe = {"network": "dcgan", "width": 32, "batch_size": 64}
+    trainer = make_trainer(data, "cgan", recipe, 0, device=torch.device("cpu"), precision="auto")
     trainer.turn()
     start, before = time.monotonic(), trainer.images_seen
     while time.monotonic() - start < SECONDS:

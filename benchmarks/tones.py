@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mintage.data import RealImages
-from mintage.evaluator import EvaluatorConfig, classify, features_of
-from mintage.learning import Schedule, train_evaluator
+from benchmarks.shared import judge_of
+from mintage.dataset import Dataset
+from mintage.evaluator import classify, features_of
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.randomness import stream
@@ -36,8 +36,7 @@ def main() -> None:
     parser_of("benchmarks.tones", __doc__).parse_args()
     torch.set_num_threads(1)
     (train, kinds), (held, _) = tones(range(TRAIN)), tones(range(TRAIN, TRAIN + HELD))
-    config = EvaluatorConfig((1, LENGTH), tuple(TONES), 64)
-    judge = train_evaluator(config, RealImages(train, kinds, 0, torch.device("cpu")), Schedule(12_000, 128, 2e-3, 0))
+    judge = judge_of(Dataset(train, kinds, [*TONES], rank=1), 12_000)
     real, shown = features_of(judge, held), train[:HELD]
     print("| real tones | Frechet distance | taken for their kind |\n| --- | --- | --- |")
     for name, sounds in [

@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import torch
 
 from benchmarks.options import natural, positive
-from mintage.data import RealImages
+from benchmarks.shared import CPU, Log, Row, judge_of
 from mintage.dataset import Dataset
-from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
-from mintage.learning import Schedule, train_evaluator
+from mintage.evaluator import classify, features_of
 from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from mintage.metrics.pairs import retrieval
@@ -41,7 +39,6 @@ from stages.normalize import normalize
 from stages.selection.extraction import quantize
 from stages.sources import open_source
 
-CPU = torch.device("cpu")
 MEASURED = 2000
 """Most pairs of the holdout that are measured."""
 NEVER = 1e12
@@ -161,7 +158,6 @@ On the sprites above, twice as large, 4,500 pairs and 20,000 images without `res
 1.42), retrieval (32.5%, 33.7%) and chroma error (0.0085, 0.0082). Perhaps the release has memorized the outfits that
 both train on, and the second stage never sees the mistakes that it makes on others.
 """
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -252,7 +248,7 @@ class Bench:
         self.train = _dataset(Split(folder / "normalized/train"))
         held = _dataset(self.holdout)
         self.asked = held.rows(asked_rows(len(held), min(MEASURED, len(held)), 0))
-        self.judge = self._train_judge(evaluator_images)
+        self.judge = judge_of(self.train, evaluator_images)
         self.features = features_of(self.judge, self.asked.image)
 
     def run(self, variant: str, seed: int, seconds: float, picture: Path) -> Row:
@@ -280,11 +276,6 @@ class Bench:
         if self.asked.label is not None:
             found["accuracy"] = accuracy(classify(self.judge, features), self.asked.label)
         return found
-
-    def _train_judge(self, images: int) -> Evaluator:
-        real = RealImages(self.train.image, self.train.label, 0, CPU)
-        config = EvaluatorConfig(self.train.shape, self.train.classes, 64)
-        return train_evaluator(config, real, Schedule(images, 128, 2e-3, 0))
 
 
 def _dataset(split: Split) -> Dataset:
@@ -350,15 +341,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(".translation"), help="data, runs.jsonl, and a picture a run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    arguments.out.mkdir(exist_ok=True)
-    log = arguments.out / "runs.jsonl"
+    log = Log(arguments.out)
     for task in TASKS:
         if task.needs is None or getattr(arguments, task.needs):
             _run_all(task, arguments, log)
     PAGE.write_text(page(_done(log, arguments.seconds), arguments.seconds))
 
 
-def _run_all(task: Task, arguments: Namespace, log: Path) -> None:
+def _run_all(task: Task, arguments: Namespace, log: Log) -> None:
     """Run what is not done yet of a task; the first run also writes the baseline."""
     wanted = [("baseline", 0), *((variant, seed) for seed in range(arguments.seeds) for variant in VARIANTS)]
     done = {(row["variant"], row["seed"]) for row in _done(log, arguments.seconds) if row["task"] == task.name}
@@ -375,13 +365,11 @@ def _run_all(task: Task, arguments: Namespace, log: Path) -> None:
         else:
             picture = arguments.out / f"{task.name}-{variant.replace(' ', '-')}-{seed}.png"
             row = bench.run(variant, seed, arguments.seconds, picture)
-        with log.open("a") as lines:
-            print(json.dumps(about | {"variant": variant, "seed": seed} | row), file=lines)
+        log.keep(about | {"variant": variant, "seed": seed} | row)
 
 
-def _done(log: Path, seconds: float) -> list[Row]:
-    lines = log.read_text().splitlines() if log.exists() else []
-    return [row for row in map(json.loads, lines) if row["budget"] == seconds]
+def _done(log: Log, seconds: float) -> list[Row]:
+    return [row for row in log.rows() if row["budget"] == seconds]
 
 
 if __name__ == "__main__":

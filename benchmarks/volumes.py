@@ -8,7 +8,6 @@ first) and `furniture.csv` with a column `split`. A run that is stopped goes on 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 import torch
@@ -17,13 +16,12 @@ from torch.nn.functional import avg_pool3d, max_pool3d
 
 import mintage
 from benchmarks.options import natural
+from benchmarks.shared import png_of, row_of_draws
 from mintage.dataset import Dataset
 from mintage.metrics.voxels import neighbor_accuracy, shape_figures
 from mintage.randomness import stream
 from mintage.volumes import shaded_views
 from stages.common.errors import run_stage
-from stages.common.levels import to_uint8
-from stages.common.pictures import encode_png, grid
 from stages.common.stage import parser_of
 
 SIDE, COLUMNS = 32, 10
@@ -67,10 +65,7 @@ def blurred(draws: list[Tensor], held: Tensor) -> str:
 
 def line(name: str, held: Tensor, draws: list[Tensor]) -> str:
     """A row of the table: means over several draws, and the lowest and the highest."""
-    rows = [shape_figures(held, shapes) for shapes in draws]
-    columns = [[row[figure] for row in rows] for figure in rows[0]]
-    cells = [f"{mean(column):.2f} ({min(column):.2f} to {max(column):.2f})" for column in columns]
-    return f"| {name} | {' | '.join(cells)} |"
+    return row_of_draws(name, [[*shape_figures(held, shapes).values()] for shapes in draws])
 
 
 def trained(furniture: Furniture, images: int, seed: int, folder: Path) -> mintage.Model:
@@ -82,7 +77,7 @@ def trained(furniture: Furniture, images: int, seed: int, folder: Path) -> minta
 def sheet(real: Tensor, made: Tensor) -> bytes:
     """Two rows of models of the holdout, and four rows of generated ones below."""
     shown = torch.cat([real[: 2 * COLUMNS], made[: 4 * COLUMNS]])
-    return encode_png(grid(to_uint8(shaded_views(shown).numpy()), COLUMNS, 1))
+    return png_of([shaded_views(shown)], COLUMNS)
 
 
 def main() -> None:
