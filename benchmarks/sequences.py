@@ -1,5 +1,5 @@
-"""Words by a game beside words by likelihood alone: `python -m benchmarks.sequences` writes the end of
-docs/sequences.md; with `--judges` it prints how clearly figures tell bad sequences from real ones.
+"""Words by a game beside words by likelihood alone: `python -m benchmarks.sequences` writes the table
+at the end of docs/sequences.md; with `--judges` it prints how clearly figures tell bad sequences from real ones.
 
 The truth is an LSTM with random weights (Yu et al. 2017, section 4): it writes the data, and says how likely it finds
 what a model writes. Vocabulary and roll-outs are of a CPU (the paper's: 5,000 and 16). Each run is measured whenever
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.options import natural
-from benchmarks.shared import CPU, Log, Row, judge_of
+from benchmarks.shared import CPU, Log, Row, fill, judge_of
 from mintage.evaluator import features_of
 from mintage.layers import Layers
 from mintage.metrics.frechet import frechet_distance
@@ -38,21 +38,7 @@ TRAIN, HELD, COMPARED = 10_000, 2_000, 1_000
 VOCABULARY = [str(word) for word in range(WORDS)]
 VARIANTS: dict[str, dict[str, Any]] = {"likelihood": {"pretrain_images": 1e12, "decay_images": 0.0}, "game": {}}
 PAGE = Path("docs/sequences.md")
-HEADING = "## A game beside likelihood, judged by an oracle"
-INTRODUCTION = """\
-{heading}
-
-Written by `python -m benchmarks.sequences`, on one core of a 2-core Intel Xeon beside other work. The data are 10,000
-sequences of 20 words, from a vocabulary of 100, written by an LSTM with random weights, the **oracle**. It is the only
-measure here that knows the truth: how likely is what a model writes? Surprise is minus the log likelihood of a word, in
-nats, lower is better. There are two: the oracle's, for what the model writes (also low if the model repeats a few
-things), and the model's own, for 2,000 held-out sequences. Self-BLEU says how alike the written sequences are; far
-above the oracle's own it is collapse.
-
-`seqgan` is Yu et al. 2017: likelihood first, then the discriminator alone, then the generator by rewards, with
-{roll_outs} roll-outs a beginning (the paper has 16, and 5,000 words). `lstm` is the same network by likelihood alone,
-for as many sequences.
-"""
+TABLE = "<!-- the table that benchmarks/sequences.py writes -->"
 
 
 class Oracle:
@@ -111,13 +97,13 @@ class Bench:
         own = -model.log_likelihood(self.held).mean().item()
         return self.oracle.judge(model.write(HELD, seed)) | {"held": own}
 
-    def page(self) -> str:
-        """The end of the page, from all runs of this budget."""
+    def table(self) -> str:
+        """The figures of all runs of this budget."""
         rows = self.done()
         kinds = [variant for variant in VARIANTS if any(row["variant"] == variant for row in rows)]
         of = {kind: [row for row in rows if row["variant"] == kind] for kind in kinds}
         counts = [one["sequences"] for one in of[kinds[0]][0]["measured"]]
-        lines = [INTRODUCTION.format(heading=HEADING, roll_outs=self.asked.recipe.get("roll_outs", 4))]
+        lines = [f"With {self.asked.recipe.get('roll_outs', 4)} roll-outs a beginning:", ""]
         lines += [f"| sequences seen | {' | '.join(f'{kind}: oracle, held out, self-BLEU' for kind in kinds)} |"]
         lines += [f"| --- {'| --- ' * len(kinds)}|"]
         for number, count in enumerate(counts):
@@ -127,7 +113,7 @@ class Bench:
         chance = self.oracle.judge(torch.randint(WORDS, (HELD, LENGTH), generator=stream(0, "benchmark/chance")))
         lines.append(f"| the oracle itself | {truth['oracle']:.3f}, self-BLEU {truth['self_bleu']:.3f} | |")
         lines.append(f"| words at random | {chance['oracle']:.3f}, self-BLEU {chance['self_bleu']:.3f} | |")
-        return "\n".join([*lines, "", _verdict(of), ""])
+        return "\n".join([*lines, "", _verdict(of)])
 
 
 def _cell(measured: list[Row]) -> str:
@@ -219,7 +205,7 @@ def main() -> None:
         for variant in VARIANTS:
             if (variant, seed) not in done:
                 bench.run(variant, seed)
-                PAGE.write_text(PAGE.read_text().partition(HEADING)[0] + bench.page())
+                fill(PAGE, TABLE, bench.table())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Damaged pictures made whole again, each beside its baseline and the same network without a discriminator.
 
-`python -m benchmarks.translation --fashion FOLDER --cifar FILE` writes docs/translation.md. FOLDER has Fashion-MNIST as
-IDX files, FILE is a tar of CIFAR-10's pictures, one folder a class; the digits are scikit-learn's. Each run learns for
-so many CPU seconds in one thread and is measured on held-out pairs. One that is done is a line of `runs.jsonl`, and is
-not done again, so this can be stopped at any time.
+`python -m benchmarks.translation --fashion FOLDER --cifar FILE` writes the tables of docs/translation.md.
+FOLDER has Fashion-MNIST as IDX files, FILE is a tar of CIFAR-10's pictures, one folder a class; the digits are
+scikit-learn's. Each run learns for so many CPU seconds in one thread and is measured on held-out pairs. One that is
+done is a line of `runs.jsonl`, and is not done again, so this can be stopped at any time.
 """
 
 import json
@@ -17,7 +17,7 @@ from statistics import mean
 import torch
 
 from benchmarks.options import natural, positive
-from benchmarks.shared import CPU, Log, Row, judge_of
+from benchmarks.shared import CPU, Log, Row, fill, judge_of
 from mintage.dataset import Dataset
 from mintage.evaluator import classify, features_of
 from mintage.metrics.accuracy import accuracy
@@ -45,119 +45,7 @@ NEVER = 1e12
 """Images after which the game begins: never."""
 VARIANTS = {"game": {}, "pixels alone": {"pretrain_images": NEVER}}
 PAGE = Path("docs/translation.md")
-INTRODUCTION = """\
-# Damaged pictures made whole
-
-This page shows how well short trainings colorize, fill, clean and enlarge pictures. For your own pictures: `mintage
-translate PICTURES --release URL --out FOLDER`, with `--with mask.png` for holes ([how](families.md#image-to-image)).
-
-Written by `python -m benchmarks.translation`, on one core of a 2-core Intel Xeon with AMX beside other work. Each run
-learns for {seconds:g} CPU seconds: a first look at what a family can do, not its best. Figures are means over held-out
-pairs, and over seeds if there are several.
-
-- **Baseline**: the source itself in the image's shape: with its noise, gray in all channels, enlarged bicubic, or a
-  hole filled with the mean color around it.
-- **Game**: the network with its discriminator. **Pixels alone**: the same network without one
-  (`train.recipe.pretrain_images` beyond the end), trained as long.
-- **Retrieval**: the share of translations that lie nearest to their own truth in an evaluator's features.
-
-In so short a time the network without a discriminator is nearer to the truth nearly everywhere; its steps cost down to
-half as much. In a short training let `pretrain_images` be most of it. The game wins only in the Frechet distance of
-enlarged pictures. Holes are filled with the colors around them, blurred: nothing is drawn in them yet.
-
-With one seed, differences in the last digit mean nothing. Color and holes were measured on 29 November 2026, the other
-tables the day before, with a less accurate evaluator: compare retrieval, classes and Frechet distances within a table
-only.
-
-![Gray pictures, colorized, and the truth: a horse is brown and grass green, as sharp as the gray;
-a red truck becomes blue](gray-to-color.png)
-
-## Beginning as the source
-
-With `train.recipe.residual: true` a network adds to its source instead of drawing the image from scratch. CIFAR-10,
-9,000 training pictures, 1,000 held out, 8,000 shown, width 16, one seed, on one core of the same machine:
-
-```console
-$ python -m benchmarks.beginnings CIFAR
-```
-
-| L1, PSNR, SSIM, chroma error | the source | from scratch | residual |
-| --- | --- | --- | --- |
-| gray | 0.0973, 25.54, 0.745, 0.0795 | 0.1308, 21.81, 0.655, 0.0766 | 0.0911, 25.37, 0.768, 0.0741 |
-| with a hole | 0.0823, 20.71, 0.572, 0.0119 | 0.0681, 21.95, 0.626, 0.0143 | 0.0658, 22.25, 0.634, 0.0118 |
-| blurred, 3 x 3 | 0.0708, 26.35, 0.830, 0.0041 | 0.0921, 24.52, 0.774, 0.0270 | 0.0505, 29.50, 0.920, 0.0056 |
-| JPEG of quality 10 | 0.1013, 23.71, 0.707, 0.0380 | 0.1100, 23.04, 0.673, 0.0411 | 0.0971, 24.08, 0.721, 0.0366 |
-| under noise of 0.2 | 0.1533, 20.30, 0.612, 0.0980 | 0.0972, 24.12, 0.741, 0.0307 | 0.1309, 21.63, 0.672, 0.0780 |
-| a tenth black or white | 0.0999, 15.12, 0.416, 0.0079 | 0.1262, 21.77, 0.586, 0.0282 | 0.0999, 15.12, 0.416, 0.0079 |
-
-- **Residual wins where a source shows nearly all of its image**: color, blur, JPEG and a hole in a photograph. From
-  scratch, blur and JPEG lose to their sources; residual they win, blur in all but chroma. Color beats the gray copy in
-  all but PSNR, which is highest for pictures with hardly any color.
-- **From scratch wins for noise on every pixel**: this U-Net halves its maps from the start, so what it adds is too
-  coarse to remove such noise.
-- **Residual learns nothing for random black or white pixels**, since the slope of tanh is nearly 0 there.
-- **In Fashion-MNIST**, 28x28, it fills a hole worse: 13.5 decibels in the hole instead of 14.4, after 6,000 pictures.
-
-## An outfit turned round
-
-Game sprites, 32 x 24: the source is an outfit from one side, the map is the bare figure in another pose and direction,
-and the truth is the outfit in that pose. 18 outfits train, in 36,000 pairs, half of them dyed. Held out are 1,000 pairs
-of four new outfits, whose chest pieces no training outfit has. `pg2`, 200,000 images seen, half by the first stage, one
-seed, ten minutes of one core beside other work (`benchmarks/sprites.py` describes the form of the sprites):
-
-```console
-$ python -m benchmarks.pose SPRITES.zip --each 2000 --images 200000 --recipe '{{"pretrain_images": 100000}}'
-```
-
-| | L1 | PSNR | SSIM | outfit recognized |
-| --- | --- | --- | --- | --- |
-| the source as it is | 0.1375 | 17.52 | 0.258 | 17.0% |
-| the bare figure of the map | 0.0822 | 20.23 | 0.544 | 0.0% |
-| its first stage alone, trained as long | 0.0398 | 26.33 | 0.841 | 23.9% |
-| `pg2` | 0.0444 | 25.50 | 0.820 | 28.4% |
-| the truth | 0.0000 | 100.00 | 1.000 | 100.0% |
-
-An outfit is recognized if, of the 11 of its sex in the wanted view, it is nearest to the picture by L1; guessing
-reaches 9.1%. `pg2` beats the source and the map in all figures. It **loses to its first stage alone** in L1, PSNR and
-SSIM, and beats it in recognized outfits. After 60,000 images of less varied pairs it reached 23.4%; with wrong sources
-as negative pairs (`matching_aware`), at 150,000, 20.3%.
-
-![Rows: sources, maps, the first stage alone, pg2, truths. Poses are right to the limb, robes and armor keep their
-colors, seams and trims are guessed, and shields are lost](pose.png)
-
-## A second stage, of what a release made
-
-Figures of 64 x 64, drawn by another seed than those of the example `figures_pg2`. That example's release draws each at
-32 x 32. A `residual` U-Net starts from those drawings, enlarged, and also gets the source and the map
-([how](data.md#one-release-after-the-other)). 4,800 pairs, 1,200 held out, 30,000 images seen, half of them by pixels
-alone, one seed, four minutes of one core beside other work:
-
-```console
-$ python -m benchmarks.figures data/source/figures --figures 1500
-$ cd data/source/figures && mintage translate source --with map --release RELEASE --out coarse
-$ dvc exp run -S 'ingest.pairs={{by: name, folders: [truth, coarse, source, map]}}' ... -S train.family=pix2pix \\
-    -S train.recipe.residual=true -S train.recipe.width=16 -S train.recipe.batch_size=16 -S train.images=30000 \\
-    -S train.recipe.pretrain_images=15000 -S 'train.recipe.generator={{learning_rate: 0.001, dropout: 0.0}}'
-```
-
-| | the first stage, enlarged | the second stage |
-| --- | --- | --- |
-| L1 | 0.0397 | 0.0332 |
-| PSNR | 25.50 | 26.48 |
-| SSIM | 0.803 | 0.841 |
-| chroma error | 0.0249 | 0.0210 |
-| retrieval | 97.1% | 97.6% |
-| Frechet distance | 0.424 | 0.342 |
-
-The second stage beats its first stage in all figures. The chosen checkpoint is the last one before the discriminator
-joined, which changed little: SSIM 0.842 after 5,000 images with it, 0.838 at the end. Limbs and heads have edges again;
-wrong colors of the first stage stay wrong.
-
-On the sprites above, twice as large, 4,500 pairs and 20,000 images without `residual`, it beats its first stage in L1
-(0.0536, first 0.0593), PSNR (23.52, 23.43) and SSIM (0.779, 0.746). It **loses to it** in Frechet distance (1.68,
-1.42), retrieval (32.5%, 33.7%) and chroma error (0.0085, 0.0082). Perhaps the release has memorized the outfits that
-both train on, and the second stage never sees the mistakes that it makes on others.
-"""
+TABLES = "<!-- the tables that benchmarks/translation.py writes -->"
 
 
 @dataclass(frozen=True)
@@ -285,13 +173,10 @@ def _dataset(split: Split) -> Dataset:
     return data
 
 
-def page(runs: list[Row], seconds: float) -> str:
-    """The whole page, from all runs with a budget."""
-    parts = [INTRODUCTION.format(seconds=seconds)]
-    for task in TASKS:
-        if rows := [row for row in runs if row["task"] == task.name]:
-            parts += [f"## {task.title}", "", *_section(task, rows), ""]
-    return "\n".join(parts).rstrip() + "\n"
+def sections(runs: list[Row]) -> str:
+    """A section for each task that has been run."""
+    of_tasks = [(task, [row for row in runs if row["task"] == task.name]) for task in TASKS]
+    return "\n\n".join("\n".join(_section(task, rows)) for task, rows in of_tasks if rows)
 
 
 def _section(task: Task, rows: list[Row]) -> Iterator[str]:
@@ -300,7 +185,8 @@ def _section(task: Task, rows: list[Row]) -> Iterator[str]:
     means = {kind: _means(of_kind) for kind, of_kind in found.items() if of_kind}
     settings = ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in task.recipe.items())
     about = f"`{task.family}` with {settings}, `normalize.partner: {task.normalize['partner']}`"
-    yield f"{about}; {rows[0]['pairs']:,} pairs to learn from."
+    yield f"## {task.title}\n"
+    yield f"{about}; {rows[0]['pairs']:,} pairs, {rows[0]['budget']:g} CPU seconds a run."
     yield ""
     yield f"| | {' | '.join(means)} | real images |"
     yield f"| --- {'| --- ' * (len(means) + 1)}|"
@@ -345,7 +231,7 @@ def main() -> None:
     for task in TASKS:
         if task.needs is None or getattr(arguments, task.needs):
             _run_all(task, arguments, log)
-    PAGE.write_text(page(_done(log, arguments.seconds), arguments.seconds))
+    fill(PAGE, TABLES, sections(_done(log, arguments.seconds)))
 
 
 def _run_all(task: Task, arguments: Namespace, log: Log) -> None:
