@@ -65,46 +65,17 @@ class Task:
         return self.title.lower().replace(" ", "-").replace(",", "")
 
 
+SMALL, COLOR = {"width": 16, "batch_size": 16}, {"channels": 3, "height": 32, "width": 32}
+RESIDUAL: Row = {"residual": True, **SMALL}
+NOISE = {"partner": "noisy", "damage": {"deviation": 0.8}}
+EDGES = {"partner": "edges", "height": 28, "width": 28}
+LOW: Row = {"partner": "lower_resolution", **COLOR}
 TASKS = [
-    Task(
-        "Digits under noise",
-        "digits",
-        "pix2pix",
-        {"partner": "noisy", "damage": {"deviation": 0.8}},
-        {"redrawn": True, "width": 16, "batch_size": 16},
-    ),
-    Task(
-        "Edges to clothes",
-        "idx",
-        "pix2pix",
-        {"partner": "edges", "height": 28, "width": 28},
-        {"width": 16, "batch_size": 16},
-        "fashion",
-    ),
-    Task(
-        "Color for gray pictures",
-        "archive",
-        "pix2pix",
-        {"partner": "gray", "channels": 3, "height": 32, "width": 32},
-        {"residual": True, "width": 16, "batch_size": 16},
-        "cifar",
-    ),
-    Task(
-        "A hole filled in",
-        "archive",
-        "context_encoder",
-        {"partner": "masked", "channels": 3, "height": 32, "width": 32},
-        {"residual": True, "width": 16, "batch_size": 16},
-        "cifar",
-    ),
-    Task(
-        "8 x 8 to 32 x 32",
-        "archive",
-        "srgan",
-        {"partner": "lower_resolution", "channels": 3, "height": 32, "width": 32},
-        {"width": 16, "batch_size": 16, "pretrain_images": 4000},
-        "cifar",
-    ),
+    Task("Digits under noise", "digits", "pix2pix", NOISE, {"redrawn": True, **SMALL}),
+    Task("Edges to clothes", "idx", "pix2pix", EDGES, SMALL, "fashion"),
+    Task("Color for gray pictures", "archive", "pix2pix", {"partner": "gray", **COLOR}, RESIDUAL, "cifar"),
+    Task("A hole filled in", "archive", "context_encoder", {"partner": "masked", **COLOR}, RESIDUAL, "cifar"),
+    Task("8 x 8 to 32 x 32", "archive", "srgan", LOW, {**SMALL, "pretrain_images": 4000}, "cifar"),
 ]
 COLUMNS = {
     "l1": ("L1", "min", "{:.3f}"),
