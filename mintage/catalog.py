@@ -10,36 +10,24 @@ from typing import Any
 
 from mintage.nearest import nearest
 
+
+def _at(place: str, *names: str) -> dict[str, str]:
+    """Each name with its place, in which `{name}`, `{Name}` or `{NAME}` stands for it."""
+    return {name: place.format(name=name, Name=name.capitalize(), NAME=name.upper()) for name in names}
+
+
 BUILT_IN: dict[str, dict[str, str]] = {
-    "game": {
-        "adversarial": "mintage.games.adversarial:Adversarial",
-        "unpaired": "mintage.games.unpaired:Unpaired",
-        "transfer": "mintage.games.transfer:Transfer",
-        "siamese": "mintage.games.siamese:Siamese",
-        "coupled": "mintage.games.coupled:Coupled",
-        "policy": "mintage.games.policy:Policy",
-        "autoencoding": "mintage.games.autoencoding:Autoencoding",
-        "inversion": "mintage.games.inversion:Inversion",
-    },
+    "game": _at(
+        "mintage.games.{name}:{Name}",
+        *("adversarial", "unpaired", "transfer", "siamese", "coupled", "policy", "autoencoding", "inversion"),
+    ),
     "network": {
-        "mlp": "mintage.networks.mlp:NETWORK",
-        "points": "mintage.networks.points:NETWORK",
-        "dcgan": "mintage.networks.dcgan:NETWORK",
-        "infogan": "mintage.networks.infogan:NETWORK",
-        "cogan": "mintage.networks.cogan:NETWORK",
-        "resnet": "mintage.networks.resnet:NETWORK",
-        "biggan": "mintage.networks.biggan:NETWORK",
-        "began": "mintage.networks.began:NETWORK",
-        "r3gan": "mintage.networks.r3gan:NETWORK",
-        "unet": "mintage.networks.unet:NETWORK",
-        "coarse_to_fine": "mintage.networks.coarse_to_fine:NETWORK",
-        "srresnet": "mintage.networks.srresnet:NETWORK",
-        "stacked": "mintage.networks.stacked:NETWORK",
-        "resnet_translator": "mintage.networks.resnet_translator:NETWORK",
-        "encoder_decoder": "mintage.networks.encoder_decoder:NETWORK",
-        "transfer": "mintage.networks.transfer:NETWORK",
-        "recurrent": "mintage.networks.recurrent:NETWORK",
-        "midinet": "mintage.networks.midinet:NETWORK",
+        **_at(
+            "mintage.networks.{name}:NETWORK",
+            *("mlp", "points", "dcgan", "infogan", "cogan", "resnet", "biggan", "began", "r3gan", "unet"),
+            *("coarse_to_fine", "srresnet", "stacked", "resnet_translator", "encoder_decoder", "transfer"),
+            *("recurrent", "midinet"),
+        ),
         "midinet_following": "mintage.networks.midinet:FOLLOWING",
         "melody": "mintage.networks.melody:NETWORK",
         "melody_following": "mintage.networks.melody:FOLLOWING",
@@ -53,38 +41,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "relativistic": "mintage.objectives:Relativistic",
         "began": "mintage.objectives:Began",
     },
-    "penalty": {
-        "clipping": "mintage.penalties:CLIPPING",
-        "wgan_gp": "mintage.penalties:WGAN_GP",
-        "dragan": "mintage.penalties:DRAGAN",
-        "r1": "mintage.penalties:R1",
-        "r2": "mintage.penalties:R2",
-        "roth": "mintage.penalties:ROTH",
-    },
-    "term": {
-        "gradient_difference": "mintage.terms:GRADIENT_DIFFERENCE",
-        "l1": "mintage.terms:L1",
-        "l2": "mintage.terms:L2",
-        "orthogonal": "mintage.terms:ORTHOGONAL",
-        "cycle": "mintage.terms:CYCLE",
-        "cycle_squares": "mintage.terms:CYCLE_SQUARES",
-        "identity": "mintage.terms:IDENTITY",
-        "identity_squares": "mintage.terms:IDENTITY_SQUARES",
-        "constancy": "mintage.terms:CONSTANCY",
-        "travel": "mintage.terms:TRAVEL",
-        "contrast": "mintage.terms:CONTRAST",
-        "features": "mintage.terms:FEATURES",
-        "spectrum": "mintage.terms:SPECTRUM",
-        "mean_image": "mintage.terms:MEAN_IMAGE",
-    },
+    "penalty": _at("mintage.penalties:{NAME}", "clipping", "wgan_gp", "dragan", "r1", "r2", "roth"),
+    "term": _at(
+        "mintage.terms:{NAME}",
+        *("gradient_difference", "l1", "l2", "orthogonal", "cycle", "cycle_squares", "identity", "identity_squares"),
+        *("constancy", "travel", "contrast", "features", "spectrum", "mean_image"),
+    ),
     # In the order in which they are applied.
-    "augment": {
-        "color": "mintage.augment:color",
-        "translation": "mintage.augment:translation",
-        "cutout": "mintage.augment:cutout",
-        "turns": "mintage.augment:turns",
-        "mirrors": "mintage.augment:mirrors",
-    },
+    "augment": _at("mintage.augment:{name}", "color", "translation", "cutout", "turns", "mirrors"),
     "generator_conditioning": {
         "none": "mintage.conditioning.generator:Unconditional",
         "concat": "mintage.conditioning.generator:Concat",
@@ -94,27 +58,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "source": "mintage.conditioning.generator:Source",
         "domain": "mintage.conditioning.generator:Domain",
     },
-    "discriminator_conditioning": {
-        "none": "mintage.conditioning.discriminator:NONE",
-        "concat": "mintage.conditioning.discriminator:CONCAT",
-        "product": "mintage.conditioning.discriminator:PRODUCT",
-        "repeat": "mintage.conditioning.discriminator:REPEAT",
-        "projection": "mintage.conditioning.discriminator:PROJECTION",
-        "auxiliary": "mintage.conditioning.discriminator:AUXILIARY",
-        "semi_supervised": "mintage.conditioning.discriminator:SEMI_SUPERVISED",
-        "code": "mintage.conditioning.discriminator:CODE",
-        "source": "mintage.conditioning.discriminator:SOURCE",
-        "hole": "mintage.conditioning.discriminator:HOLE",
-        "domain": "mintage.conditioning.discriminator:DOMAIN",
-        "origin": "mintage.conditioning.discriminator:ORIGIN",
-    },
+    "discriminator_conditioning": _at(
+        "mintage.conditioning.discriminator:{NAME}",
+        *("none", "concat", "product", "repeat", "projection", "auxiliary", "semi_supervised", "code"),
+        *("source", "hole", "domain", "origin"),
+    ),
     # The built-in ones are in stages/selection/metrics.py.
     "metric": {},
-    "optimizer": {
-        "adam": "mintage.optimizers:adam",
-        "sgd": "mintage.optimizers:sgd",
-        "rmsprop": "mintage.optimizers:rmsprop",
-    },
+    "optimizer": _at("mintage.optimizers:{name}", "adam", "sgd", "rmsprop"),
 }
 WITHOUT_MAPS = {"mlp", "points", "recurrent"}
 """Networks for images too small for feature maps (not `Network.has_maps`). This set and the next need no torch."""
