@@ -7,6 +7,7 @@ flipped bit without an error.
 import hashlib
 import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,9 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        partial.write_bytes(content)  # with the caller's umask, for others who share a folder
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

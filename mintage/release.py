@@ -9,7 +9,6 @@ import json
 import os
 import re
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -21,6 +20,7 @@ from urllib.parse import unquote
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors
 
+from mintage.checkpoint import write_whole
 from mintage.players import Generator, build_generator
 
 _CONFIG, _WEIGHTS, _MANIFEST = "config.json", "generator.safetensors", "manifest.json"
@@ -142,20 +142,9 @@ def _file(read: Read, key: str, sha256: str, cache: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ReleaseError(f"{key} is damaged: its SHA-256 is not the one in the manifest")
     with suppress(OSError):  # a read-only or full disk
-        _keep(content, kept)
+        cache.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, content)
     return content
-
-
-def _keep(content: bytes, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(
-        f".{path.name}.{uuid.uuid4().hex}"
-    )  # with the caller's umask, for others who share the cache
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _home() -> Path:
