@@ -243,6 +243,14 @@ def images_in_range(given: Any, rank: int | None = None) -> Tensor:
     return images.float()
 
 
+def images_of_shape(given: Any, shape: tuple[int, ...], whose: str = "model") -> Tensor:
+    """`images_in_range`, each of this shape (C, *S). Raises ValueError, also for another one."""
+    images = images_in_range(given, len(shape) - 1)
+    if images.shape[1:] != shape:
+        raise ValueError(f"images are {tuple(images.shape[1:])}, and the {whose}'s are {shape}")
+    return images
+
+
 def tensor_of(given: Any) -> Tensor:
     """A user's tensor or array, or a list of either, as a tensor; raises ValueError for anything else."""
     if isinstance(given, Dataset):

@@ -20,7 +20,7 @@ from torch import Tensor
 from mintage import release
 from mintage.checkpoint import write_whole
 from mintage.data import RealImages
-from mintage.dataset import images_in_range
+from mintage.dataset import images_of_shape
 from mintage.evaluator import Evaluator, EvaluatorConfig, device_of
 from mintage.learning import Schedule, build_evaluator, train_evaluator
 from mintage.metrics.accuracy import share_error
@@ -93,9 +93,7 @@ class Detector:
 
         It is a difference of logits, and no probability: see `accuracy` for how often it is right.
         """
-        given = images_in_range(images, len(self.shape) - 1)
-        if given.shape[1:] != self.shape:
-            raise ValueError(f"images are {tuple(given.shape[1:])}, and the detector's are {self.shape}")
+        given = images_of_shape(images, self.shape, "detector")
         device = device_of(self.network)
         with torch.inference_mode():
             logits = torch.cat([self.network(chunk.to(device)).cpu() for chunk in torch.split(given, _CHUNK)])

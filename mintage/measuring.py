@@ -147,10 +147,11 @@ def measure(
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
     _require_fit(model, holdout, train)
     model.towards(to)  # raises where there is no such direction
-    if model.domains is not None:
+    schooling = Schooling(seed, evaluator_images, choose_device(device))
+    if model.domains is not None and to is not None:
         compare = _compare_coupled if model.generator.config.couples else _compare_domains
         with thread_count(threads):
-            return compare(model, holdout, train, to, Schooling(seed, evaluator_images, choose_device(device)))
+            return compare(model, holdout, train, to, schooling)
     if model.attributes is None and train.label is not None:  # if images have both, labels are judged
         rank = len(train.shape) - 1
         train, holdout = (
@@ -158,7 +159,7 @@ def measure(
             for one in (train, holdout)
         )
     with thread_count(threads):
-        evaluator = _trained_evaluator(train, Schooling(seed, evaluator_images, choose_device(device)))
+        evaluator = _trained_evaluator(train, schooling)
         if model.vocabulary is not None:
             return _compare_words(model, holdout, train, evaluator, seed)
         return _compare(model, holdout, train, evaluator, seed)
@@ -175,7 +176,7 @@ def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluato
 
     def figures(images: Tensor, asked: Tensor | None) -> dict[str, float]:
         beside = figures_beside(held, observe(evaluator, images, asked), seed)
-        return beside | _shape_figures(holdout.image[:count], images)
+        return beside | (shape_figures(holdout.image[:count], images) if images.ndim == 5 else {})  # of volumes
 
     made = figures(_generated(generator, count, seed, conditions), conditions)
     real = figures(drawn.image, None) | accuracy_of(held)
@@ -226,16 +227,9 @@ def _compare_words(model: Model, holdout: Dataset, train: Dataset, evaluator: Ev
     return Figures({name: Figure(value, real[name]) for name, value in found.items()})
 
 
-def _shape_figures(held: Tensor, images: Tensor) -> dict[str, float]:
-    """The figures of volumes `[N,C,D,H,W]`; none for other data."""
-    return shape_figures(held, images) if images.ndim == 5 else {}
-
-
-def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
+def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str, schooling: Schooling) -> Figures:
     """Compare one direction: translations of held-out images of the other domain, with real images of `to`."""
-    assert to is not None
-    assert model.domains is not None
-    other = next(domain for domain in model.domains if domain != to)
+    (other,) = {*(model.domains or ())} - {to}
     trained, wanted, asked = train.of_domain(to), holdout.of_domain(to), holdout.of_domain(other)
     if min(map(len, (trained, wanted, asked))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
@@ -265,11 +259,9 @@ def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str | N
     return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in found.items()})
 
 
-def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str | None, schooling: Schooling) -> Figures:
+def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str, schooling: Schooling) -> Figures:
     """Compare the images made of one domain with real ones, and with those made of the other from the same latents."""
-    assert to is not None
-    assert model.domains is not None
-    other = next(domain for domain in model.domains if domain != to)
+    (other,) = {*(model.domains or ())} - {to}
     trained, wanted = train.of_domain(to), holdout.of_domain(to)
     if min(map(len, (trained, wanted))) < _FEWEST:
         raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")

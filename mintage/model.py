@@ -16,7 +16,7 @@ from torch import Tensor
 from mintage import release
 from mintage.checkpoint import write_whole
 from mintage.conditions import Attributes, Label, conditions_asked, is_one, labels_asked, sources_asked
-from mintage.dataset import Dataset, images_in_range, tensor_of
+from mintage.dataset import Dataset, images_in_range, images_of_shape, tensor_of
 from mintage.frames import as_source
 from mintage.nearest import nearest
 from mintage.players import Generator, build_generator
@@ -245,10 +245,7 @@ class Model:
         """
         if self.generator.encoder is None:
             raise ValueError("this model has no encoder: train a family that has one, such as vae_gan")
-        given = images_in_range(images, len(self.shape) - 1)
-        if given.shape[1:] != self.shape:
-            raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
-        return encode(self.generator, given)
+        return encode(self.generator, images_of_shape(images, self.shape))
 
     @property
     def latent_size(self) -> int:
@@ -316,9 +313,7 @@ class Model:
             raise ValueError("this model makes nothing of latents alone: call translate(sources), or write(count)")
         if not isinstance(steps, int) or steps < 0:
             raise ValueError(f"steps = {steps!r}: give a whole number, 0 or more")
-        given = images_in_range(images, len(self.shape) - 1)
-        if given.shape[1:] != self.shape:
-            raise ValueError(f"images are {tuple(given.shape[1:])}, and the model's are {self.shape}")
+        given = images_of_shape(images, self.shape)
         labels = labels_asked(self.generator.config, label)
         if label is not None and not is_one(label):
             if labels is None or len(labels) != len(given):
