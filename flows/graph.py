@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.dvc import settle_git
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 
 
 class Meta(BaseModel):
@@ -61,7 +61,7 @@ def load_graph(workspace: Path) -> Graph:
             stages = [_stage(found, graph, workspace) for found in ordered if found.cmd]
     except DvcException as error:
         raise UserError(
-            "pipeline-unreadable", f"the pipeline in {workspace} cannot be read: {' '.join(str(error).split())}"
+            "pipeline-unreadable", f"the pipeline in {workspace} cannot be read: {one_line(error, None)}"
         ) from None
     return {stage.name: stage for stage in stages}
 

@@ -5,18 +5,18 @@ Reads metrics/selection.json, metrics/evaluator.json, published.json, params.yam
 
 import textwrap
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import model_validator
 
 from mintage.metrics import percent
 from stages.common.dvc import graph_stages
 from stages.common.errors import UserError, counted, run_stage
-from stages.common.files import read_json
+from stages.common.files import missing_output, read_json
 from stages.common.stage import parser_of
 from stages.media import medium_of
 from stages.media.medium import Words
-from stages.reporting.facts import Evaluator
+from stages.reporting.facts import Evaluator, Facts
+from stages.reporting.inputs import read_facts
 from stages.reporting.measures import baselines, of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
 from stages.reporting.words import size
@@ -30,7 +30,7 @@ _BEHIND_THE_FIGURES = {"sample", "export", "report", "upload"}
 Row = tuple[str, ...]
 
 
-class Receipt(BaseModel):
+class Receipt(Facts):
     """The fields of `published.json` that are shown."""
 
     url: str = ""
@@ -61,11 +61,11 @@ def summary(root: Path, *, dated: bool = True) -> str:
 
     With `dated` it begins by saying if they are of an earlier run, or of other params.
     """
-    selection, evaluator = _read(root, SELECTION, Selection), _read(root, EVALUATOR, Evaluator)
-    receipt = _read(root, RECEIPT, Receipt)
+    selection, evaluator = read_facts(root / SELECTION, Selection), read_facts(root / EVALUATOR, Evaluator)
+    receipt = read_facts(root / RECEIPT, Receipt)
     for path in (REPORT, SELECTED, SAMPLES):
         if not (root / path).exists():
-            raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
+            raise missing_output(path)
     said = words_of(root).said
     among = counted(selection.checkpoints, "checkpoint")
     chosen = f"Selected at {selection.images:,} images, out of {among}: {selection.rule}"
@@ -164,20 +164,6 @@ def aligned(rows: list[Row]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"  {line}".rstrip() for line in lines)
-
-
-ModelType = TypeVar("ModelType", bound=BaseModel)
-
-
-def _read(root: Path, path: Path, model: type[ModelType]) -> ModelType:
-    try:
-        return model.model_validate(read_json(root / path))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError(
-            "output-damaged", f"{path}: {key}: {first['msg'].lower()}; remove it and run `dvc repro`"
-        ) from None
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from stages.common.errors import UserError, run_stage
-from stages.common.files import read_json, replacing, write_json, write_text
+from stages.common.files import missing_output, read_json, replacing, write_json, write_text
 from stages.common.foresight import known_of, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
@@ -178,7 +178,7 @@ def read_stats(path: Path, medium: Medium) -> pd.DataFrame:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in names if name in needed or name in _MORE])
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except (pa.ArrowException, OSError) as error:
         raise UserError("output-damaged", f"{path} cannot be read as Parquet ({error}): {_AGAIN}") from None
     for name, is_right in needed.items():

@@ -8,7 +8,7 @@ from torch import Tensor
 from mintage.checkpoint import pack, unpack
 from mintage.errors import CheckpointError
 from stages.common.errors import UserError
-from stages.common.files import write_bytes
+from stages.common.files import missing_output, write_bytes
 
 
 def write_checkpoint(path: str | Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -21,6 +21,6 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]
     try:
         return unpack(path)
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except CheckpointError as error:
         raise UserError("checkpoint-unusable", str(error)) from None

@@ -154,6 +154,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{ending * (number != 1)}"
 
 
+def one_line(error: Exception, most: int | None = 100) -> str:
+    """What another library's error says, on one line and cut to `most` characters; its kind if it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def quoted(value: object) -> str:
     """A foreign value for a sentence: on one line, in quotes if it is text; a long one without its middle."""
     text = repr(value)

@@ -59,11 +59,16 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def missing_output(path: str | Path) -> UserError:
+    """The error if a stage's output is not there."""
+    return UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
+
+
 def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(
             "output-damaged", f"{path} is not valid JSON ({error}): remove it and run `dvc repro`"

@@ -13,7 +13,7 @@ from torch import nn
 from mintage.evaluator import Evaluator, EvaluatorConfig
 from mintage.learning import build_evaluator
 from mintage.players import Generator, build_generator
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.common.files import fingerprint_of, read_json, sha256_of
 
 MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, SafetensorError)
@@ -32,9 +32,8 @@ def write_weights(path: Path, module: nn.Module) -> None:
 
 def misfit(weights: Path, error: Exception, stage: str) -> UserError:
     """The error if weights do not fit the config beside them."""
-    reason = " ".join(str(error).split())[:200]
     folder = weights.parent
-    what = f"{weights} does not fit {folder}/config.json ({reason})"
+    what = f"{weights} does not fit {folder}/config.json ({one_line(error, 200)})"
     return UserError("weights-unusable", f"{what}: remove {folder} and run `dvc repro {stage}`")
 
 

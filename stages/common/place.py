@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stages.common.errors import one_line
 from stages.common.git import read_git
 from stages.common.provenance import again, uncommitted_stages
 
@@ -40,7 +41,7 @@ def cache_problems(root: Path) -> Iterator[str]:
     except ModuleNotFoundError:  # a machine that only runs stages
         return
     except Exception as error:  # DVC's error on a setting that it does not know
-        yield f".dvc/config cannot be used by DVC: {' '.join(str(error).split())}"
+        yield f".dvc/config cannot be used by DVC: {one_line(error, None)}"
         return
     cache = root / (settings.get("dir") or ".dvc/cache")
     if cache.is_symlink() and not cache.exists():

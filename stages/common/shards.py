@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.common.levels import FloatImages, Images, floats
 
 Labels = npt.NDArray[np.int64]
@@ -203,9 +203,9 @@ def read_safely(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, KeyError) as error:
-        reason = " ".join(str(error).split())
         raise UserError(
-            "output-damaged", f"{path} cannot be read as Parquet ({reason}): remove it and run `dvc repro`"
+            "output-damaged",
+            f"{path} cannot be read as Parquet ({one_line(error, None)}): remove it and run `dvc repro`",
         ) from None
 
 

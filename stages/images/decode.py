@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from stages.common.errors import one_line
 from stages.common.pictures import TooManyPixelsError, open_picture
 from stages.images.color import in_srgb, on_background
 from stages.images.deep import (
@@ -21,7 +22,6 @@ from stages.images.deep import (
 )
 from stages.images.plain import plain_header, plain_pixels
 
-_LONGEST_REASON = 200
 _MAY_BE_TURNED = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
 """Entries of a file's info that may have an orientation; TIFF has a tag. Reading them is slower than this check."""
 
@@ -77,8 +77,7 @@ def decode(
     except UnidentifiedImageError:  # its text has a memory address, which differs from run to run
         raise UndecodableError("its content is no image of a known format") from None
     except Exception as error:  # Pillow raises nearly anything on damaged bytes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UndecodableError(reason[:_LONGEST_REASON]) from None
+        raise UndecodableError(one_line(error, 200)) from None
 
 
 def extent(content: bytes, max_pixels: int) -> tuple[float, float, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from stages.common.errors import one_line
 from stages.media.medium import Decoded, UnusableError
 from stages.media.scans import Spacing, scan_in
 from stages.media.slices import is_series, series_in
@@ -87,7 +88,7 @@ def array_in(content: bytes, most: int) -> npt.NDArray[Any]:
             raise UnusableError(f"it says it has {prod(shape)} numbers, over ingest.max_pixels ({most})")
         array: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, KeyError, EOFError, SyntaxError, TokenError, OverflowError) as error:
-        raise UnusableError(f"it is no NumPy array ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it is no NumPy array ({one_line(error)})") from None
     return array
 
 
@@ -102,7 +103,7 @@ def _only_member(content: bytes, most: int) -> bytes:
                 largest = 16 * most + 2**16
                 unpacked = member.read(largest + 1)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise UnusableError(f"it is no whole npz ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it is no whole npz ({one_line(error)})") from None
     if len(unpacked) > largest:
         raise UnusableError(f"it unpacks to more than ingest.max_pixels ({most}) numbers")
     return unpacked

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.media.medium import Decoded, UnusableError
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ def _read(content: bytes, kind: str) -> tuple[Places, npt.NDArray[np.int64]]:
         mesh = trimesh.load_mesh(io.BytesIO(content), file_type=kind, process=False, **options)
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     except Exception as error:  # trimesh raises nearly anything on damaged bytes
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise UnusableError(f"it is no array, and no mesh in OBJ, STL, PLY or OFF ({reason})") from None
+        raise UnusableError(f"it is no array, and no mesh in OBJ, STL, PLY or OFF ({one_line(error)})") from None
     if not faces.size:
         raise UnusableError("it is no array, and a mesh without faces")
     if len(faces) > MOST_FACES:

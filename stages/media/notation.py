@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 from mintage.chords import Chord
 from mintage.midi import STEPS_A_BEAT
+from stages.common.errors import one_line
 from stages.media import harmony
 from stages.media.medium import UnusableError
 
@@ -96,7 +97,7 @@ def _unpacked(content: bytes, largest: int) -> bytes:
     except KeyError as error:
         raise UnusableError(f"it is a zip without {str(error)[:100]}, so it is no .mxl") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise UnusableError(f"it is no whole .mxl ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it is no whole .mxl ({one_line(error)})") from None
 
 
 def _score_named_in(packed: zipfile.ZipFile) -> str:
@@ -122,7 +123,7 @@ def _check_entities(text: bytes) -> None:
 
 
 def _no_xml(error: Exception) -> UnusableError:
-    return UnusableError(f"it is no whole XML ({' '.join(str(error).split())[:100]})")
+    return UnusableError(f"it is no whole XML ({one_line(error)})")
 
 
 def _read(text: bytes) -> tuple[dict[str, list[_Bar]], bool]:
@@ -144,7 +145,7 @@ def _read(text: bytes) -> tuple[dict[str, list[_Bar]], bool]:
                 has_drums |= reader.has_drums
                 element.clear()
     except _DAMAGED as error:
-        raise UnusableError(f"it cannot be read as MusicXML ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it cannot be read as MusicXML ({one_line(error)})") from None
     except (ElementTree.ParseError, LookupError) as error:
         raise _no_xml(error) from None
     return parts, has_drums

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mintage.waves import Samples, decode_wav
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.media.medium import UnusableError
 
 _WAV = b"RIFF"
@@ -75,7 +75,7 @@ def _by_soundfile(content: bytes, most: int) -> Recording:
             read = file.read(dtype="float32", always_2d=True).T
             rate, kind, expected = file.samplerate, file.format.lower(), file.frames
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, AssertionError) as error:
-        raise UnusableError(f"it cannot be read ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it cannot be read ({one_line(error)})") from None
     if not read.size or read.shape[1] < expected:
         raise UnusableError("it is cut off, or has no samples")
     if not np.isfinite(read).all():

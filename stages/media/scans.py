@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.media.medium import UnusableError
 
 _GZIP = b"\x1f\x8b"
@@ -62,7 +62,7 @@ def scan_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing]:
     except UnusableError:
         raise
     except Exception as error:  # nibabel raises any kind on a damaged header
-        raise UnusableError(f"it cannot be read as NIfTI ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it cannot be read as NIfTI ({one_line(error)})") from None
 
 
 def upright(image: Any) -> tuple[npt.NDArray[Any], Spacing]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.media import scans
 from stages.media.medium import UnusableError
 
@@ -157,8 +157,7 @@ def _quiet() -> AbstractContextManager[object]:
 
 
 def _unreadable(error: Exception) -> UnusableError:
-    reason = " ".join(str(error).split())[:100] or type(error).__name__
-    return UnusableError(f"one of its slices cannot be read as DICOM ({reason})")
+    return UnusableError(f"one of its slices cannot be read as DICOM ({one_line(error)})")
 
 
 def _needed(content: bytes) -> bytes:
@@ -185,7 +184,7 @@ def _files(content: bytes) -> list[bytes]:
                 raise UnusableError("it is a zip, and no series of slices as ingest packs them")
             return [series.read(info) for info in infos]
     except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, struct.error) as error:
-        raise UnusableError(f"it is no whole series of slices ({' '.join(str(error).split())[:100]})") from None
+        raise UnusableError(f"it is no whole series of slices ({one_line(error)})") from None
 
 
 def _placed(content: bytes, most: int) -> _Placed:
@@ -272,12 +271,11 @@ def _values(header: Any) -> npt.NDArray[Any]:
             stored: npt.NDArray[Any] = header.pixel_array
             slope, intercept = (float(header.get(name) or 0) for name in ("RescaleSlope", "RescaleIntercept"))
     except Exception as error:  # of any kind: damaged, or compressed by a codec that is not installed
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
         with _quiet():
             kind = header.file_meta.get("TransferSyntaxUID", "")
         raise UnusableError(
-            f"its pixels cannot be decoded ({getattr(kind, 'name', kind)}: {reason}): unpack them, as dcmdjpeg or "
-            "gdcmconv --raw do, or install pylibjpeg"
+            f"its pixels cannot be decoded ({getattr(kind, 'name', kind)}: {one_line(error)}): unpack them, as "
+            "dcmdjpeg or gdcmconv --raw do, or install pylibjpeg"
         ) from None
     if slope in (0.0, 1.0) and intercept == 0:
         return stored.T

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from stages.common.dvc import locked_stages
 from stages.common.errors import UserError
-from stages.common.files import md5_of, read_json
+from stages.common.files import md5_of, missing_output, read_json
 from stages.common.marks import SOURCE
 from stages.common.params import Card, load_params
 from stages.common.provenance import again, in_order
@@ -119,7 +119,7 @@ def _distinct(files: list[File]) -> list[File]:
 def _files(root: Path, folder: Path) -> list[Path]:
     """All files below a folder, without hidden ones; at least one."""
     if not (root / folder).is_dir():
-        raise UserError("output-missing", f"{folder} is missing: run the stage that makes it (`dvc repro`)")
+        raise missing_output(folder)
     found = [_checked(root, path) for path in _below(root / folder)]
     if not found:
         raise UserError("output-missing", f"{folder} is empty: run the stage that makes it (`dvc repro --force`)")
@@ -141,7 +141,7 @@ def _checked(root: Path, path: Path) -> Path:
     try:
         real = path.resolve(strict=True)
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except (OSError, RuntimeError):  # a loop of links
         raise UserError("link-broken", f"{path} is a link that leads nowhere: remove it and run `dvc repro`") from None
     if real != root.resolve() / path.relative_to(root) and not _is_cached(real):

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from stages.common.errors import UserError
-from stages.common.files import read_json, sha256_of
+from stages.common.files import missing_output, read_json, sha256_of
 from stages.common.params import Params
 from stages.reporting.facts import (
     Curve,
@@ -152,15 +152,15 @@ class Inputs:
 
 def read_inputs(root: Path) -> Inputs:
     """All inputs of the report under `root`; a UserError names a missing or malformed one."""
-    latent = _read(root / "metrics/latent.json", Latent)
+    latent = read_facts(root / "metrics/latent.json", Latent)
     inputs = Inputs(
-        manifest=_read(root / "data/normalized/manifest.json", Manifest),
-        validation=_read(root / "reports/validation.json", Validation),
-        drift=_read(root / "reports/drift.json", Drift),
-        evaluator=_read(root / "metrics/evaluator.json", Evaluator),
+        manifest=read_facts(root / "data/normalized/manifest.json", Manifest),
+        validation=read_facts(root / "reports/validation.json", Validation),
+        drift=read_facts(root / "reports/drift.json", Drift),
+        evaluator=read_facts(root / "metrics/evaluator.json", Evaluator),
         curves=_read_tsv(root / "metrics/train.tsv", Curve),
         checkpoints=_read_tsv(root / "metrics/checkpoints.tsv", Checkpoint),
-        selection=_read(root / "metrics/selection.json", Selection),
+        selection=read_facts(root / "metrics/selection.json", Selection),
         thresholds=_read_tsv(root / "metrics/truncation.tsv", Threshold, may_be_empty=True),
         frames=_read_frames(root / "plots/training"),
         nearest=_read_picture(root / "plots/nearest.png"),
@@ -190,7 +190,8 @@ def _check_selected(inputs: Inputs, root: Path) -> None:
 FactsType = TypeVar("FactsType", bound=Facts)
 
 
-def _read(path: Path, kind: type[FactsType]) -> FactsType:
+def read_facts(path: Path, kind: type[FactsType]) -> FactsType:
+    """A stage's JSON as a model. Raises UserError that names a file that is missing, or its first wrong key."""
     return _checked(read_json(path), kind, str(path))
 
 
@@ -207,7 +208,7 @@ def _read_tsv(path: Path, kind: type[FactsType], *, may_be_empty: bool = False) 
     try:
         header, *lines = [line.split("\t") for line in path.read_text().splitlines()] or [[]]
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except UnicodeDecodeError:
         raise UserError("output-damaged", f"{path} is not text: {_AGAIN}") from None
     if not lines and not may_be_empty:
@@ -228,7 +229,7 @@ def _read_picture(path: Path) -> Picture:
             image.verify()
             return Picture(png, *image.size)
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError("output-damaged", f"{path} is not a sound PNG ({error}): {_AGAIN}") from None
 
@@ -244,7 +245,7 @@ def _read_frames(folder: Path) -> list[tuple[int, Picture]]:
 
 
 def _read_heard(folder: Path) -> list[Listening]:
-    heard = _read(folder / "heard.json", Heard)
+    heard = read_facts(folder / "heard.json", Heard)
     return [
         Listening(
             row.title,
@@ -264,7 +265,7 @@ def _read_sound(path: Path) -> bytes:
         content = path.read_bytes()
         decode_wav(content)
     except FileNotFoundError:
-        raise UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)") from None
+        raise missing_output(path) from None
     except ValueError as error:
         raise UserError("output-damaged", f"{path} is not a sound WAV file ({error}): {_AGAIN}") from None
     return content
@@ -272,7 +273,7 @@ def _read_sound(path: Path) -> bytes:
 
 def _read_provenance(folder: Path) -> list[Made]:
     order = [field.alias or name for name, field in Params.model_fields.items()]  # as in params.yaml
-    made = [_read(path, Made) for path in _files(folder, "*.json")]
+    made = [read_facts(path, Made) for path in _files(folder, "*.json")]
     return sorted(made, key=lambda one: (order.index(one.stage) if one.stage in order else len(order), one.stage))
 
 

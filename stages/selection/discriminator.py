@@ -19,7 +19,7 @@ from mintage.model_config import ModelConfig
 from mintage.players import Discriminator, build_players
 from mintage.spelling import american_keys
 from stages.common.checkpoint import read_checkpoint
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.common.params import Select
 from stages.common.reading import batches_of, labels_of, real_images
 from stages.common.split import Split
@@ -100,7 +100,7 @@ def read_discriminator(path: Path, device: torch.device) -> tuple[Discriminator 
     try:
         discriminator.load_state_dict(weights)
     except RuntimeError as error:
-        raise _unusable(path, " ".join(str(error).split())[:200]) from None
+        raise _unusable(path, one_line(error, 200)) from None
     return discriminator.to(device).eval().requires_grad_(False), config
 
 

@@ -15,7 +15,7 @@ from mintage.players import Generator, build_generator
 from mintage.sampling import CHUNK
 from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.common.made_again import made_again
 from stages.common.models import weights_of
 from stages.common.reading import Chosen
@@ -188,9 +188,9 @@ def load_generator(path: Path, device: torch.device) -> tuple[Generator, int]:
     try:
         return build_generator(facts["config"], weights).to(device), facts["images_seen"]
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            "checkpoint-unusable", f"{path} holds no generator that fits its config ({reason}): run `dvc repro train`"
+            "checkpoint-unusable",
+            f"{path} holds no generator that fits its config ({one_line(error, 200)}): run `dvc repro train`",
         ) from None
 
 

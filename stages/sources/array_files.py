@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.sources.names import check_printable, of_system
 from stages.sources.packed import refusing
 from stages.sources.steady import stamp, steady
@@ -89,10 +89,9 @@ def read_header(place: str, file: BinaryIO) -> Header:
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, columns_first, dtype = readers[version](file)
     except (ValueError, KeyError, EOFError) as error:
-        reason = " ".join(str(error).split())[:100]
         raise UserError(
             "arrays-no-array",
-            f"{place} is no NumPy array ({reason}): write it with numpy.save; a pickle is never read, "
+            f"{place} is no NumPy array ({one_line(error)}): write it with numpy.save; a pickle is never read, "
             "since reading one can run any code that is in it",
         ) from None
     if dtype.hasobject:

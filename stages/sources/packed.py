@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, one_line
 from stages.sources.names import of_system
 from stages.sources.steady import steady
 
@@ -37,9 +37,9 @@ def refusing(path: Path) -> Iterator[None]:
     except (UserError, GeneratorExit):
         raise
     except Exception as error:  # tarfile, zipfile and the decompressors raise nearly anything on damaged bytes
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            "source-damaged", f"{path} is damaged, or no tar and no zip ({reason}): fetch or copy it again"
+            "source-damaged",
+            f"{path} is damaged, or no tar and no zip ({one_line(error, 200)}): fetch or copy it again",
         ) from None
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from stages.common.errors import UserError, counted, quoted
+from stages.common.errors import UserError, counted, one_line, quoted
 from stages.common.params import Ingest
 from stages.common.sections import Attributes, Section
 from stages.sources import NOT_STATED, RawImage, Source
@@ -361,9 +361,9 @@ def _refusing(table: Table) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            "source-damaged", f"{table.name} cannot be read as Parquet ({reason}): fetch or copy it again"
+            "source-damaged",
+            f"{table.name} cannot be read as Parquet ({one_line(error, 200)}): fetch or copy it again",
         ) from None
 
 
