@@ -41,7 +41,7 @@ from stages.common.raw_shards import (
 )
 from stages.common.shards import encoded_schema
 from stages.common.stage import explain_interrupt, parser_of, progress_bar
-from stages.sources import Content, RawImage, Source, open_source
+from stages.sources import RawImage, Source, content_of, open_source
 from stages.sources.frames import frame_count, frames
 from stages.sources.limits import checked
 
@@ -254,12 +254,8 @@ def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, 
 
 
 def _contents(image: RawImage) -> Contents:
-    partner = None if image.partner is None else _content(image.partner)
-    return Contents(_content(image.content), partner, tuple(map(_content, image.maps)))
-
-
-def _content(content: Content) -> bytes:
-    return content if isinstance(content, bytes) else content()
+    partner = None if image.partner is None else content_of(image.partner)
+    return Contents(content_of(image.content), partner, tuple(map(content_of, image.maps)))
 
 
 def _check_label(image: RawImage, classes: list[str] | None) -> None:

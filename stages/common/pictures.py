@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +66,20 @@ def open_picture(content: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
+def as_picture(image: Levels) -> Image.Image:
+    """Levels `[C,H,W]`, C 1 or 3, as Pillow's picture."""
+    return Image.fromarray(image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1))
+
+
 def encode_png(image: Levels) -> bytes:
     """A picture `[C,H,W]` (C is 1 or 3) as PNG, the same bytes each time."""
+    return encoded(as_picture(image))
+
+
+def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Pillow's picture as a file of a kind, with the options that Pillow has for it."""
     buffer = io.BytesIO()
-    Image.fromarray(image[0] if image.shape[0] == 1 else np.moveaxis(image, 0, -1)).save(buffer, "PNG")
+    picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -106,7 +117,8 @@ def with_names(sheet: Levels, names: Sequence[str]) -> Levels:
     row = sheet.shape[1] / len(names)
     file = Path(get_data_path(), "fonts/ttf/DejaVuSans.ttf")
     font = ImageFont.truetype(file, min(max(int(row) // 5, 9), 20), layout_engine=ImageFont.Layout.BASIC)
-    shown = [_cut(name, font) if _has_letters(font, name) else f"row {number}" for number, name in enumerate(names)]
+    most = 12 * font.size
+    shown = [cut(name, font, most) if _has_letters(font, name) else f"row {n}" for n, name in enumerate(names)]
     gap = int(font.size)
     margin = max(round(font.getlength(name)) for name in shown) + 2 * gap
     picture = Image.new("L", (margin, sheet.shape[1]), 255)
@@ -123,9 +135,9 @@ def _has_letters(font: ImageFont.FreeTypeFont, name: str) -> bool:
     )
 
 
-def _cut(name: str, font: ImageFont.FreeTypeFont) -> str:
-    most = 12 * font.size
-    if font.getlength(name) <= most:
-        return name
-    kept = max(length for length in range(len(name)) if font.getlength(name[:length] + "…") <= most)
-    return name[:kept].rstrip() + "…"
+def cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, most: float) -> str:
+    """A text that is at most so many pixels wide in a font."""
+    if font.getlength(text) <= most:
+        return text
+    kept = max(length for length in range(len(text)) if font.getlength(text[:length] + "…") <= most)
+    return text[:kept].rstrip() + "…"

@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from mintage.waves import decode_wav, encode_wav
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
+from stages.common.pictures import encoded
 from stages.gallery.explorer import Explorer, Known, explorer_of
 from stages.media import medium_of
 from stages.media.images import Images
@@ -248,10 +249,7 @@ def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Pictu
             whole = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise refused(f"{path} is not a sound PNG ({cut(str(error))})") from None
-    buffer = io.BytesIO()
-    whole.save(buffer, "PNG")
-    mark = mark_in(content) or unmarked
-    png = buffer.getvalue()
+    mark, png = mark_in(content) or unmarked, encoded(whole)
     return Picture(png if mark is None else with_mark(png, mark), *whole.size)
 
 

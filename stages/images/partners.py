@@ -10,6 +10,7 @@ from PIL import Image
 
 from stages.common.levels import FloatImages, Images, compact, to_uint8
 from stages.common.params import Normalize
+from stages.common.pictures import as_picture, encoded
 from stages.images.area import area_means
 from stages.images.deep import LUMINANCE, Picture
 
@@ -97,11 +98,9 @@ def _coarse(images: FloatImages, factor: int) -> Images:
 
 def _compressed(image: FloatImages, quality: int) -> Images:
     """An image encoded as JPEG of this quality, and decoded again."""
-    levels = np.moveaxis(to_uint8(image), 0, -1)
-    buffer = io.BytesIO()
-    Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as read:
-        return np.moveaxis(np.asarray(read).reshape(levels.shape), -1, 0)
+    channels, *sides = image.shape
+    with Image.open(io.BytesIO(encoded(as_picture(to_uint8(image)), "JPEG", quality=quality))) as read:
+        return np.moveaxis(np.asarray(read).reshape(*sides, channels), -1, 0)
 
 
 def _noisy(image: FloatImages, ticket: int, deviation: float) -> Images:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mintage.players import Generator
 from mintage.sampling import samples
-from stages.common.pictures import encode_png
+from stages.common.pictures import cut, encode_png
 from stages.common.split import Numbers, Split
 from stages.media.drawings import Drawings, Judge
 from stages.media.medium import Medium
@@ -60,18 +60,10 @@ def _draw_blocks(blocks: Iterable[tuple[str, list[str]]]) -> bytes:
     rows: list[tuple[str, int]] = []
     for name, texts in blocks:
         rows += [("", _INK)] * bool(rows) + ([(name, _QUIET)] if name else [])
-        rows += [(_cut(text, font), _INK) for text in texts]
+        rows += [(cut(text, font, _WIDEST - 2 * _MARGIN), _INK) for text in texts]
     width = max([_LEAST, *(round(font.getlength(text)) + 2 * _MARGIN for text, _ in rows)])
     sheet = Image.new("L", (width, len(rows) * _HEIGHT + 2 * _MARGIN), 255)
     draw = ImageDraw.Draw(sheet)
     for number, (text, ink) in enumerate(rows):
         draw.text((_MARGIN, _MARGIN + number * _HEIGHT), text, fill=ink, font=font)
     return encode_png(np.asarray(sheet)[None])
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    most = _WIDEST - 2 * _MARGIN
-    if font.getlength(text) <= most:
-        return text
-    kept = max(count for count in range(len(text)) if font.getlength(text[:count] + "…") <= most)
-    return text[:kept].rstrip() + "…"

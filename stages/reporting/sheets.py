@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from stages.common.marks import mark_in, with_mark
-from stages.common.pictures import grid_scale, rows_of_blocks, rows_of_directions, rows_of_pairs, rows_of_translations
+from stages.common.pictures import (
+    encoded,
+    grid_scale,
+    rows_of_blocks,
+    rows_of_directions,
+    rows_of_pairs,
+    rows_of_translations,
+)
 from stages.media.medium import Medium
 from stages.reporting.inputs import Inputs, Picture
 from stages.reporting.measures import frame_figures
@@ -160,6 +167,4 @@ def class_pictures(inputs: Inputs) -> dict[str, Picture]:
 
 
 def _picture(image: Image.Image) -> Picture:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return Picture(buffer.getvalue(), *image.size)
+    return Picture(encoded(image), *image.size)

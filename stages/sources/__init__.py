@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 from mintage.nearest import not_one_of
 from stages.common.errors import UserError, is_full
@@ -113,6 +113,15 @@ class Source:
             self.maps if to.partner is None else 0,
             tuple(self.classes or ()),
         )
+
+
+def drawn(name: str, seed: int, classes: list[str] | None, images: Iterator[RawImage], **more: Any) -> Source:
+    """A source whose images this pipeline draws by a seed; `more` as in `Source`."""
+    return Source(name, "CC0 1.0", f"drawn by this pipeline, seed {seed}", classes, images, **more)
+
+
+def content_of(content: Content) -> bytes:
+    return content if isinstance(content, bytes) else content()
 
 
 class NoOptions(Section):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from io import BytesIO
 from itertools import repeat
 from math import prod
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import Field
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
-from stages.common.pictures import encode_pfm, encode_png
+from stages.common.pictures import encode_pfm, encode_png, encoded
 from stages.common.sections import Finite, Section
 from stages.media.images import Images
 from stages.media.medium import Medium
@@ -327,7 +326,7 @@ def _encoded(options: Options, place: str, values: npt.NDArray[Any]) -> bytes:
             f"{place} has values outside {options.black:g} to {white:g}: set ingest.options.black and white",
         )
     if bits == 16 and len(planes) == 1:
-        return _deep_png(np.rint(shares[0] * 65535).astype(np.uint16))
+        return encoded(Image.fromarray(np.rint(shares[0] * 65535).astype(np.uint16)))
     if len(planes) == 1 and values.dtype.kind == "f":
         return encode_pfm(shares[0].astype(np.float32))
     return encode_png(np.rint(shares * 255).astype(np.uint8))
@@ -338,9 +337,3 @@ def _planes(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if values.ndim == 2:
         return values[None]
     return np.moveaxis(values, -1, 0) if values.shape[-1] in (1, 3) else values
-
-
-def _deep_png(values: npt.NDArray[np.uint16]) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(values).save(buffer, "PNG")
-    return buffer.getvalue()

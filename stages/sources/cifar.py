@@ -19,7 +19,7 @@ from stages.common.params import Ingest
 from stages.common.pictures import encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
-from stages.sources.names import of_system
+from stages.sources.names import names_in, of_system
 from stages.sources.packed import archives_in, tar_members
 from stages.sources.steady import stamp, steady
 
@@ -105,18 +105,8 @@ def _survey(place: Path) -> tuple[dict[str, int], dict[str, list[str]]]:
     for name, size, file, _ in _files(place):
         sizes[name] = size
         if name in (_CIFAR_10.names_file, *(version.names_file for version in _CIFAR_100.values())):
-            texts[name] = _names(f"{place}: {name}", file.read(_LARGEST_NAMES))
+            texts[name] = names_in(f"{place}: {name}", file.read(_LARGEST_NAMES))
     return sizes, texts
-
-
-def _names(place: str, content: bytes) -> list[str]:
-    try:
-        names = [line.strip() for line in content.decode().splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise UserError("source-not-text", f"{place} cannot be read as text ({error})") from None
-    if len(set(names)) < len(names):
-        raise UserError("class-twice", f"{place} names a class twice: write one name a line, each once")
-    return names
 
 
 def _no_binary(place: Path, names: dict[str, int]) -> UserError:

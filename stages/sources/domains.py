@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stages.common.errors import counted
 from stages.sources.limits import is_image
-from stages.sources.names import SPLITS, composed, in_order, of_system
+from stages.sources.names import SPLITS, in_order, of_system, parts_of
 
 if TYPE_CHECKING:
     from stages.sources import RawImage, Source
@@ -78,7 +78,7 @@ class Domain:
     def entries(self) -> Iterator["Entry"]:
         self.strays = 0
         for entry in self.tree.entries():
-            parts = tuple(composed(part) for part in entry.name.split("/") if part)
+            parts = parts_of(entry.name)
             if any(map(of_system, parts)):
                 continue
             found = self._place(parts, entry.kind == "folder")
@@ -104,7 +104,7 @@ class Domain:
         above = parts if is_folder else parts[:-1]
         for depth in range(min(len(above), _DEEPEST + 1)):
             for name, folder in self.folders.items():
-                own = tuple(composed(part) for part in folder.split("/") if part)
+                own = parts_of(folder)
                 if above[depth : depth + len(own)] == own:
                     return name, (*parts[:depth], *parts[depth + len(own) :])
                 split = _split_before(above[depth], own[-1]) if len(own) == 1 else None

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import sha256_of, write_json
@@ -36,18 +36,13 @@ def holds_no_secret(url: str) -> str:
     return url
 
 
-PublicUrl = Annotated[str, Field(pattern=PUBLIC_URL)]
+PublicUrl = Annotated[str, Field(pattern=PUBLIC_URL), AfterValidator(holds_no_secret)]
 """No user or password: params are recorded."""
 
 
 class Url(Section):
     url: PublicUrl
     sha256: Digest
-
-    @model_validator(mode="after")
-    def _holds_no_secret(self) -> "Url":
-        holds_no_secret(self.url)
-        return self
 
 
 class _FailedError(Exception):

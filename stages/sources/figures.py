@@ -5,7 +5,6 @@ A figure has joints in space, and its own clothes; each picture turns it another
 
 from collections.abc import Iterator
 from functools import partial
-from io import BytesIO
 from math import cos, pi, sin
 from typing import Annotated
 
@@ -15,8 +14,9 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 
 from stages.common.params import Ingest
+from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, drawn
 
 READS_PATH = False
 GROUND = (128, 128, 128)
@@ -62,17 +62,8 @@ def paired_by(_: Options) -> bool:
 
 def read(_: Ingest, options: Options) -> Source:
     """The pairs; each figure depends only on the seed and its number. No test set: a split keeps figures whole."""
-    return Source(
-        name="figures",
-        license="CC0 1.0",
-        origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=None,
-        images=_images(options),
-        count=options.figures * options.each,
-        paired=True,
-        maps=1,
-        grouped=True,
-    )
+    count = options.figures * options.each
+    return drawn("figures", options.seed, None, _images(options), count=count, paired=True, maps=1, grouped=True)
 
 
 def _images(options: Options) -> Iterator[RawImage]:
@@ -95,9 +86,7 @@ def draw_figure(side: int, pose: tuple[int, ...], clothes: tuple[int, ...] | Non
     for name, ends in _from_back_to_front(pose):
         thick, kind, on_map = PARTS[name]
         _limb(pen, ends, thick, on_map if worn is None else worn[kind], side * _FINER)
-    buffer = BytesIO()
-    large.reduce(_FINER).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
+    return encoded(large.reduce(_FINER), compress_level=1)
 
 
 def clothes_of(numbers: tuple[int, ...]) -> dict[str, Color]:

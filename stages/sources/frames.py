@@ -4,7 +4,6 @@ Whole pictures (a page of a TIFF, a picture in an MPO) are cut out to the bit. A
 is visible at that moment.
 """
 
-import io
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from stages.common.pictures import open_picture
+from stages.common.pictures import encoded, open_picture
 from stages.sources import films
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -93,9 +92,7 @@ def _png(image: Image.Image, number: int) -> bytes:
     shown = ImageOps.exif_transpose(image)
     kept = {name: shown.info[name] for name in ("icc_profile", "transparency") if shown.info.get(name) is not None}
     shown.info.clear()
-    buffer = io.BytesIO()
-    shown.save(buffer, "PNG", **kept)
-    return buffer.getvalue()
+    return encoded(shown, **kept)
 
 
 def _places_in_mpo(image: Image.Image, content: bytes) -> list[tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from io import BytesIO
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,8 +10,9 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from mintage.spelling import american
 from stages.common.params import Ingest
+from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, drawn
 
 READS_PATH = False
 _HELD_OUT = 10  # one of this many images is in the holdout
@@ -47,14 +47,7 @@ class Options(Section):
 
 def read(_: Ingest, options: Options) -> Source:
     """The images; each depends only on the seed and its number, so any of them can be drawn first."""
-    return Source(
-        name="glyphs",
-        license="CC0 1.0",
-        origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=list(options.letters),
-        images=_images(options),
-        count=options.images,
-    )
+    return drawn("glyphs", options.seed, list(options.letters), _images(options), count=options.images)
 
 
 def _images(options: Options) -> Iterator[RawImage]:
@@ -81,9 +74,7 @@ def draw_glyph(options: Options, number: int) -> bytes:
     ground, ink = _colors(random, 1 if options.colors == "gray" else 3)
     mode = "L" if options.colors == "gray" else "RGB"
     picture = Image.composite(Image.new(mode, mask.size, ink), Image.new(mode, mask.size, ground), mask)
-    buffer = BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)  # pictures are small, and there may be a million
-    return buffer.getvalue()
+    return encoded(picture, compress_level=1)  # pictures are small, and there may be a million
 
 
 def _colors(random: np.random.Generator, channels: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from stages.common.errors import UserError
 from stages.common.params import Ingest
 from stages.common.sections import Section
 from stages.sources import Source, checked_options, reader
-from stages.sources.download import DOWNLOADS, Digest, PublicUrl, fetch, holds_no_secret
+from stages.sources.download import DOWNLOADS, Digest, PublicUrl, fetch
 from stages.sources.limits import inner_name
 
 READS_PATH = False
@@ -20,12 +20,6 @@ READS_PATH = False
 class Mirrors(Section):
     urls: Annotated[list[PublicUrl], Field(min_length=1)] = Field(description="places that hold it, tried in order")
     sha256: Digest = Field(description="of the file, 64 hexadecimal digits")
-
-    @model_validator(mode="after")
-    def _holds_no_secret(self) -> "Mirrors":
-        for url in self.urls:
-            holds_no_secret(url)
-        return self
 
 
 class Options(Section):

@@ -24,6 +24,7 @@ from stages.common.pictures import encode_png
 from stages.common.sections import Section
 from stages.sources import NOT_STATED, RawImage, Source
 from stages.sources.download import DOWNLOADS, Url, fetch
+from stages.sources.names import names_in
 from stages.sources.official import OFFICIAL
 from stages.sources.steady import changed, stamp, steady
 
@@ -232,16 +233,8 @@ def _distinct_labels(path: Path) -> set[int]:
 
 
 def _names_in(files: dict[str, Path]) -> list[str] | None:
-    if CLASSES_FILE not in files:
-        return None
-    try:
-        lines = files[CLASSES_FILE].read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError("source-not-text", f"{files[CLASSES_FILE]} cannot be read as text ({error})") from None
-    names = [line.strip() for line in lines if line.strip()]
-    if len(set(names)) < len(names):
-        raise UserError("class-twice", f"{files[CLASSES_FILE]} names a class twice: write one name a line, each once")
-    return names
+    path = files.get(CLASSES_FILE)
+    return None if path is None else names_in(str(path), path.read_bytes())
 
 
 def _classes(names: list[str] | None, found: list[int], parts: list[_Part]) -> tuple[list[str], dict[int, int]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
-from stages.common.pictures import FORMATS
+from stages.common.pictures import FORMATS, encoded
 
 _ORIENTATION = 0x0112
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # after a scan: neither a stuffed byte nor a restart
@@ -108,11 +108,8 @@ def _encode_again(image: Image.Image) -> bytes:
     kept = {name: turned.info[name] for name in ("icc_profile", "transparency") if turned.info.get(name) is not None}
     turned.info.clear()
     turned.getexif().clear()
-    buffer = io.BytesIO()
     if turned.mode in _PNG_MODES:
-        turned.save(buffer, "PNG", **kept)
-    else:
-        plain = Image.new(turned.mode, turned.size)
-        plain.paste(turned)
-        plain.save(buffer, "TIFF", **({"icc_profile": kept["icc_profile"]} if "icc_profile" in kept else {}))
-    return buffer.getvalue()
+        return encoded(turned, **kept)
+    plain = Image.new(turned.mode, turned.size)
+    plain.paste(turned)
+    return encoded(plain, "TIFF", **({"icc_profile": kept["icc_profile"]} if "icc_profile" in kept else {}))

@@ -10,7 +10,7 @@ from pydantic import Field
 from stages.common.pictures import encode_pfm
 from stages.common.sections import Count, Section, Seed
 from stages.media.points import Points
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, drawn
 
 _HELD_OUT = 10  # points to train on for each point of the holdout
 _BLOCK = 10_000  # points that are drawn at once
@@ -30,15 +30,9 @@ def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
     With several Gaussians, a point's label is the number of its Gaussian.
     """
     several = len(truth.centers) > 1
-    return Source(
-        name=name,
-        license="CC0 1.0",
-        origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=[" ".join(f"{x:.2g}" for x in center) for center in truth.centers] if several else None,
-        images=_points(truth, options, several),
-        medium=truth,
-        count=_count(options),
-    )
+    classes = [" ".join(f"{x:.2g}" for x in center) for center in truth.centers] if several else None
+    images = _points(truth, options, several)
+    return drawn(name, options.seed, classes, images, medium=truth, count=_count(options))
 
 
 def _count(options: MixtureOptions) -> int:

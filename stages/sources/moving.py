@@ -3,7 +3,6 @@
 Each clip is a TIFF with a page for each frame: other formats join equal frames.
 """
 
-import io
 from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from stages.common.levels import Levels
 from stages.common.params import Ingest
+from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
 from stages.sources import RawImage, Source
 
@@ -62,9 +62,7 @@ def _clips(digits: Levels, options: Options) -> Iterator[RawImage]:
 
 def _encoded(digits: Levels, options: Options, number: int) -> bytes:
     first, *others = map(Image.fromarray, draw_clip(digits, options.frames, options.side, (options.seed, number)))
-    buffer = io.BytesIO()
-    first.save(buffer, "TIFF", save_all=True, append_images=others)
-    return buffer.getvalue()
+    return encoded(first, "TIFF", save_all=True, append_images=others)
 
 
 def draw_clip(digits: Levels, frames: int, side: int, numbers: tuple[int, ...]) -> Levels:

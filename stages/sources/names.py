@@ -44,6 +44,22 @@ def composed(name: str) -> str:
     return name if name.isascii() else normalize("NFC", name)
 
 
+def parts_of(name: str) -> tuple[str, ...]:
+    """The composed parts of a name, without empty ones."""
+    return tuple(composed(part) for part in name.split("/") if part)
+
+
+def names_in(place: str, content: bytes) -> list[str]:
+    """The names of classes in a file of them, one a line. Raises UserError if it is no text, or names one twice."""
+    try:
+        names = [line.strip() for line in content.decode().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError("source-not-text", f"{place} cannot be read as text ({error})") from None
+    if len(set(names)) < len(names):
+        raise UserError("class-twice", f"{place} names a class twice: write one name a line, each once")
+    return names
+
+
 def key_of(name: str) -> str:
     """A table's name as a source has it: composed, without ./ before it, and with / in place of Windows' separator."""
     return composed(name).replace("\\", "/").removeprefix("./")

@@ -12,9 +12,9 @@ from stages.common.errors import UserError, counted, quoted
 from stages.media.endings import SOUNDS
 from stages.media.medium import UnusableError
 from stages.media.recordings import Recording, samples_of
-from stages.sources import Content, RawImage
+from stages.sources import RawImage, content_of
 from stages.sources.limits import is_image
-from stages.sources.names import composed, of_system, split_of
+from stages.sources.names import of_system, parts_of, split_of
 from stages.sources.tree import Entry, Tree
 
 _MOST = 2**28
@@ -133,11 +133,7 @@ def _part(both: Callable[[], tuple[bytes, bytes]], number: int) -> bytes:
     return both()[number]
 
 
-def content_of(content: Content) -> bytes:
-    return content if isinstance(content, bytes) else content()
-
-
 def _inside(name: str, folder: str) -> tuple[str, ...] | None:
     """The parts of a name below a folder, empty for the folder itself; None if it is elsewhere."""
-    parts, own = (tuple(composed(part) for part in path.split("/") if part) for path in (name, folder))
+    parts, own = parts_of(name), parts_of(folder)
     return parts[len(own) :] if parts[: len(own)] == own else None

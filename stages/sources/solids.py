@@ -12,7 +12,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.cells import npy
 from stages.media.volumes import Volumes
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, drawn
 
 MEDIUM = Volumes()
 READS_PATH = False
@@ -43,15 +43,7 @@ def read(_: Ingest, options: Options) -> Source:
 
     There is no test set: with few cells some solids are equal, and a random split keeps these on one side.
     """
-    return Source(
-        name="solids",
-        license="CC0 1.0",
-        origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=list(SOLIDS),
-        images=_volumes(options),
-        medium=MEDIUM,
-        count=options.volumes,
-    )
+    return drawn("solids", options.seed, list(SOLIDS), _volumes(options), medium=MEDIUM, count=options.volumes)
 
 
 def _volumes(options: Options) -> Iterator[RawImage]:

@@ -16,10 +16,10 @@ from stages.media.endings import SOUNDS
 from stages.media.medium import UnusableError
 from stages.media.recordings import require_reader, samples_of
 from stages.media.sounds import Sounds
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, content_of
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
-from stages.sources.noises import Noises, Without, content_of
+from stages.sources.noises import Noises, Without
 from stages.sources.tree import Tree, Wanted, tree_source
 
 MEDIUM = Sounds()

@@ -12,7 +12,7 @@ from mintage.waves import encode_wav, mixed
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.sounds import Sounds
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, drawn
 
 RATE = 8000
 MEDIUM = Sounds(RATE)
@@ -49,16 +49,8 @@ def paired_by(options: Options) -> bool:
 
 def read(_: Ingest, options: Options) -> Source:
     """The tones; each depends only on the seed and its number, and its class is its kind. There is no test set."""
-    return Source(
-        name="tones",
-        license="CC0 1.0",
-        origin=f"drawn by this pipeline, seed {options.seed}",
-        classes=list(TONES),
-        images=_sounds(options),
-        medium=MEDIUM,
-        count=options.sounds,
-        paired=paired_by(options),
-    )
+    facts = {"medium": MEDIUM, "count": options.sounds, "paired": paired_by(options)}
+    return drawn("tones", options.seed, list(TONES), _sounds(options), **facts)
 
 
 def _sounds(options: Options) -> Iterator[RawImage]:

@@ -17,7 +17,7 @@ from stages.sources.domains import of_domains
 from stages.sources.labels import with_table
 from stages.sources.layout import CONVERT, DEEPEST, Groups, Parts, Survey, classes_of, groups_of
 from stages.sources.limits import EXTENSIONS, is_image
-from stages.sources.names import composed, needs_no_word, of_system
+from stages.sources.names import needs_no_word, of_system, parts_of
 from stages.sources.steady import changed
 from stages.sources.tables import NAMES, Found, labels_among
 
@@ -137,11 +137,7 @@ def _full_path(tree: Tree, top: Parts) -> str:
 
 def _top(params: Ingest) -> Parts:
     """The folder whose images are read."""
-    return () if params.pairs is None else _parts(params.pairs.folders[0])
-
-
-def _parts(name: str) -> Parts:
-    return tuple(composed(part) for part in name.split("/") if part)
+    return () if params.pairs is None else parts_of(params.pairs.folders[0])
 
 
 def _below(top: Parts, parts: Parts) -> bool:
@@ -151,9 +147,9 @@ def _below(top: Parts, parts: Parts) -> bool:
 def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
     """What is known from the names of the images, and how many images there are for partners."""
     survey, partners, top = Survey(), 0, _top(params)
-    second = None if params.pairs is None else _parts(params.pairs.folders[1])
+    second = None if params.pairs is None else parts_of(params.pairs.folders[1])
     for entry in tree.entries():
-        parts = _parts(entry.name)
+        parts = parts_of(entry.name)
         if survey.left_out.takes(tree.place.rstrip("/"), parts):
             continue
         image = entry.kind == "file" and is_image(entry.name, wanted.extensions)
@@ -181,7 +177,7 @@ def _images(
     top = _top(params)
     index = {name: label for label, name in enumerate(classes or [])}
     for entry in tree.entries():
-        parts = _parts(entry.name)
+        parts = parts_of(entry.name)
         taken = entry.kind == "file" and is_image(entry.name, wanted.extensions) and _below(top, parts)
         if not taken or any(map(of_system, parts)):
             continue
@@ -192,7 +188,7 @@ def _images(
             raise changed(tree.place)  # such images were not there when the names were read
         label = None if group.class_name is None else index[group.class_name]
         others = [] if params.pairs is None else params.pairs.folders[1:]
-        beside = [_partner(tree, _parts(other), parts, inner, wanted) for other in others]
+        beside = [_partner(tree, parts_of(other), parts, inner, wanted) for other in others]
         partner = beside[0] if beside else None
         key = entry.key or "/".join(inner)
         yield RawImage(

@@ -5,10 +5,8 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from stages.common.errors import UserError, counted
@@ -18,7 +16,7 @@ from stages.media import meshes, scans
 from stages.media.cells import ends_to_say, npy
 from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
-from stages.sources import Content, RawImage, Source
+from stages.sources import Content, RawImage, Source, content_of
 from stages.sources.archive import archive_tree
 from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
@@ -68,7 +66,8 @@ def _source(params: Ingest, options: Options) -> Source:
     medium, path = Volumes(options.empty, options.occupied, options.up), _only_file_in(Path(params.path))
     if path.is_file() and path.suffix.lower() in _ARRAYS:
         found = params.model_copy(update={"path": str(path)})
-        return elements_of(found, options, Elements("volumes", medium, _check, _encode, lambda header: "npy"))
+        elements = Elements("volumes", medium, _check, lambda _, values: npy(values), lambda _: "npy")
+        return elements_of(found, options, elements)
     wanted = Wanted(medium, (*_ARRAYS, *SCANS, *SLICES, *MESHES))
     if path.is_file():
         tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
@@ -93,7 +92,7 @@ def _with_ends(source: Source, most: int) -> Iterator[RawImage]:
     found = list[tuple[float, float]]()
 
     def looked_at(content: Content) -> bytes:
-        read = content() if callable(content) else content
+        read = content_of(content)
         if (ends := ends_to_say(read, most)) is not None:
             found.append(ends)
         return read
@@ -152,7 +151,3 @@ def _check(place: str, header: Header, most: int) -> None:
         raise UserError(
             "image-too-large", f"{place} says {shape[1:]} numbers a volume, over ingest.max_pixels ({most})"
         )
-
-
-def _encode(place: str, values: npt.NDArray[Any]) -> bytes:
-    return npy(values)

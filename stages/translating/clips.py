@@ -1,6 +1,5 @@
 """Continues clips: a file with several frames, or a folder of numbered ones, and as many more as are asked for."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,13 +8,12 @@ from zlib import crc32
 
 import numpy as np
 import torch
-from PIL import Image
 
 from mintage.frames import as_source
 from mintage.model import Model
 from stages.common.errors import UserError
 from stages.common.levels import FloatImages, to_uint8
-from stages.common.pictures import encode_png, open_picture
+from stages.common.pictures import as_picture, encode_png, encoded, open_picture
 from stages.images.fit import Fit, Geometry
 from stages.media.medium import Medium, UnusableError
 from stages.sources import films
@@ -104,11 +102,8 @@ class Clips(Carrier):
 
 def encode_gif(frames: FloatImages, pace: int) -> bytes:
     """Frames `[T,C,H,W]` in [-1,1] as a looping GIF, `pace` milliseconds each; gray frames keep every level."""
-    levels = to_uint8(frames)
-    first, *others = (Image.fromarray(one[0] if len(one) == 1 else np.moveaxis(one, 0, -1)) for one in levels)
-    buffer = io.BytesIO()
-    first.save(buffer, "GIF", save_all=True, append_images=others, duration=pace, loop=0)
-    return buffer.getvalue()
+    first, *others = map(as_picture, to_uint8(frames))
+    return encoded(first, "GIF", save_all=True, append_images=others, duration=pace, loop=0)
 
 
 def _frames_in(content: bytes) -> list[bytes]:

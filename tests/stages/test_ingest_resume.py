@@ -21,7 +21,7 @@ from stages.common.files import read_json, write_json
 from stages.common.raw_shards import Counts, Done
 from stages.common.shards import class_names, read_tables, shards
 from stages.ingest import StaleError, ingest, summary
-from stages.sources import RawImage, Source, open_source
+from stages.sources import RawImage, Source, content_of, open_source
 from tests.refusals import refused
 from tests.stages.source_files import ingest_params, ingested, run_stage_in, write_tree
 from tests.stages.tiny_data import ROOT, write_params
@@ -58,14 +58,14 @@ def prepared(folder: Path, images: int = 9) -> Path:
 def run_main(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run the stage; the files it read, by name."""
     read: list[str] = []
-    content = stage._content
+    content = content_of
 
     def noted(given: object) -> bytes:
         read.append(Path(given.args[0]).name)  # type: ignore[attr-defined]
         return content(given)  # type: ignore[arg-type]
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(stage, "_content", noted)
+    monkeypatch.setattr(stage, "content_of", noted)
     monkeypatch.setattr(sys, "argv", ["ingest"])
     stage.main()
     return read
