@@ -1,6 +1,5 @@
 """The page of a run in Prefect, in markdown: graph, stages, metrics, samples and the release."""
 
-import base64
 import re
 from collections import Counter
 from pathlib import Path
@@ -13,6 +12,7 @@ from flows.graph import Graph
 from flows.stage import Run, StageResult
 from stages.common.errors import UserError
 from stages.common.files import read_json
+from stages.common.templates import data_uri
 from stages.reporting.selection import Selection
 from stages.summary import metric_rows
 
@@ -32,7 +32,7 @@ def markdown(graph: Graph, run: Run, problem: str | None, seconds: float) -> str
         f"**{problem}**" if problem else "",
         *([] if problem else [_release(run), _headline(run.workspace), _samples(run.workspace)]),
         "## Stages\n\n" + _table(run.results),
-        f"## Graph\n\n![graph]({_data_uri('svg+xml', drawing(graph, run.results).encode())})",
+        f"## Graph\n\n![graph]({data_uri('image/svg+xml', drawing(graph, run.results).encode())})",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -79,11 +79,7 @@ def _samples(workspace: Path) -> str:
     picture = workspace / SAMPLES
     if not picture.is_file() or picture.stat().st_size > LARGEST_PICTURE:
         return ""
-    return f"## Samples\n\n![samples]({_data_uri('png', picture.read_bytes())})"
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return f"## Samples\n\n![samples]({data_uri('image/png', picture.read_bytes())})"
 
 
 def _table(results: dict[str, StageResult]) -> str:

@@ -10,11 +10,11 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stages.common.dvc import graph_stages
 from stages.common.errors import BAD_INPUT, UserError, run_stage
@@ -33,6 +33,9 @@ from stages.sources import Source, checked_options, has_attributes, medium_from,
 from stages.sources.labels import file_beside
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
+
+Answer = TypeVar("Answer")
+Unknown = TypeVar("Unknown")
 
 
 def main() -> None:
@@ -326,8 +329,8 @@ def _known(params: Params) -> Known:
         params.normalize.shape_of(medium.sides),
         medium,
         classes=len(digits) or None,
-        paired=params.normalize.partner is not None or _paired(params.ingest),
-        attributes=_has_attributes(params.ingest),
+        paired=params.normalize.partner is not None or _asked(paired_from, params.ingest, None),
+        attributes=_asked(has_attributes, params.ingest, params.ingest.attributes is not None),
         domains=params.ingest.domains is not None,
         smaller=params.normalize.partner == "lower_resolution",
         class_names=digits,
@@ -335,27 +338,15 @@ def _known(params: Params) -> Known:
 
 
 def _medium(ingest: Ingest) -> Medium:
-    """Images where the source cannot be asked, which another sentence tells."""
+    return _asked(medium_from, ingest, Images())
+
+
+def _asked(question: Callable[[Ingest], Answer], ingest: Ingest, unknown: Unknown) -> Answer | Unknown:
+    """The source's answer; `unknown` where it cannot be asked, which another sentence tells."""
     try:
-        return medium_from(ingest)
+        return question(ingest)
     except (ModuleNotFoundError, UserError):
-        return Images()
-
-
-def _has_attributes(ingest: Ingest) -> bool:
-    """False where the source cannot be asked, too, which another sentence tells."""
-    try:
-        return has_attributes(ingest)
-    except (ModuleNotFoundError, UserError):
-        return ingest.attributes is not None
-
-
-def _paired(ingest: Ingest) -> bool | None:
-    """None where the source cannot be asked, too."""
-    try:
-        return paired_from(ingest)
-    except (ModuleNotFoundError, UserError):
-        return None
+        return unknown
 
 
 def _shape(params: Params) -> Iterator[str]:

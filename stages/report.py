@@ -5,8 +5,6 @@ Writes reports/index.html, and reports/report.json on what made it: a file of it
 would make DVC run it again each time.
 """
 
-import base64
-import hashlib
 from pathlib import Path
 
 from markupsafe import Markup
@@ -17,7 +15,7 @@ from stages.common.files import write_text
 from stages.common.params import Report, load_section
 from stages.common.provenance import recorded
 from stages.common.stage import parser_of
-from stages.common.templates import environment
+from stages.common.templates import environment, script_hash
 from stages.reporting import words
 from stages.reporting.inputs import Inputs, read_inputs
 from stages.reporting.measures import headline
@@ -57,15 +55,10 @@ def render(inputs: Inputs, title: str) -> str:
     script = (TEMPLATES / "report.js").read_text()
     page = build_page(inputs, title) | {
         "script": Markup(script),
-        "script_hash": _csp_hash(script),
+        "script_hash": script_hash(script),
         "style": Markup((TEMPLATES / "report.css").read_text()),
     }
     return templates.get_template("report.html.j2").render(page)
-
-
-def _csp_hash(script: str) -> str:
-    """The hash by which the page's security policy allows its own script, and no injected one."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 if __name__ == "__main__":

@@ -72,8 +72,9 @@ def select(params: Select, root: Path, over_shards: MapShards | None = None) -> 
     selection["verdict"] = verdict(measured.rows, measured.rows[choice.chosen], selection, about)
     write_outputs(root, inputs, params, measured.rows, selection, alone=alone)
     fails = params.fail_on_collapse and selection["collapse"]["collapsed"]
-    sentences = [*ways(selection), *judgments(selection, but="collapse" if fails else ""), *alone.sentences]
-    print("\n".join(map(words.said, [selection["why"], *sentences])))
+    of_directions = [direction["sentence"] for direction in selection["directions"] or []]
+    of_model = judgments(selection, but="collapse" if fails else "")
+    print("\n".join(map(words.said, [selection["why"], *of_directions, *of_model, *alone.sentences])))
     if fails:
         figures = "its figures are in metrics/selection.json"
         raise UserError(
@@ -90,11 +91,6 @@ def judgments(selection: dict[str, Any], but: str) -> list[str]:
         whole,
         *(selection[name]["sentence"] for name in ("collapse", "copying", "game") if name != but and selection[name]),
     ]
-
-
-def ways(selection: dict[str, Any]) -> list[str]:
-    """What is said of each direction of a model between two domains."""
-    return [direction["sentence"] for direction in selection["directions"] or []]
 
 
 def beside(measured: Table) -> dict[str, Row]:

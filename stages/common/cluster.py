@@ -12,13 +12,13 @@ import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from stages.common.errors import TemporaryError, UserError
 from stages.common.mapping import in_order
+from stages.common.provenance import version_of
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
@@ -113,7 +113,7 @@ def _of_same_code(function: Callable[[Shard], Result], expected: str, shard: Sha
 @cache
 def code() -> str:
     """A digest of all code of the library and the stages, as loaded in this process, and of the packages' versions."""
-    packages = {name: _version(name) for name in _PACKAGES}
+    packages = {name: version_of(name) for name in _PACKAGES}
     paths = sorted(path for top in ("mintage", "stages") for path in (_ROOT / top).rglob("*") if path.is_file())
     files = {
         str(path.relative_to(_ROOT)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -121,10 +121,3 @@ def code() -> str:
         if path.suffix in (".py", ".toml")
     }
     return hashlib.sha256(json.dumps([packages, files]).encode()).hexdigest()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -95,6 +95,10 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_whole(path: Path, size: int, sha256: str) -> bool:
+    return path.is_file() and path.stat().st_size == size and sha256_of(path) == sha256
+
+
 def md5_of(path: str | Path) -> str:
     """A file's MD5, by which DVC names files; it only guards against accidents."""
     with open(path, "rb") as file:

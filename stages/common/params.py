@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -359,6 +360,15 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     if not isinstance(values, dict):
         raise UserError("params-invalid", f"{path} has no sections: it needs {', '.join(names(Params))}")
     return validated(Params, values, path)
+
+
+def as_yaml(values: dict[str, Any]) -> str:
+    """Values as in `params.yaml`, in their own order."""
+    yaml, text = YAML(typ="safe", pure=True), StringIO()
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
+    yaml.dump(values, text)
+    return text.getvalue()
 
 
 def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> SectionType:

@@ -43,7 +43,7 @@ def recorded(
     on_gpu = facts["machine"]["device"] != "cpu"
     facts["machine"] |= meter.used(on_gpu)
     facts["seconds"] = round(meter.cost(on_gpu).seconds, 1)
-    facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := _version(name))}
+    facts["packages"] = {name: found for name in _PACKAGES if name in _loaded() and (found := version_of(name))}
     write_json(target, facts)
 
 
@@ -93,7 +93,7 @@ def _loaded() -> set[str]:
     return {renamed.get(name, name) for name in list(sys.modules) if "." not in name}
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,7 +1,5 @@
 """The pages as HTML, from entries and contents; each holds its own script, and none loads anything from elsewhere."""
 
-import base64
-import hashlib
 import json
 import re
 from collections import Counter
@@ -15,7 +13,7 @@ from markupsafe import Markup, escape
 
 from mintage.metrics import number, percent
 from stages.common.loading import loading
-from stages.common.templates import environment
+from stages.common.templates import environment, script_hash
 from stages.examples import Example
 from stages.gallery.entry import Entry, Figure
 from stages.gallery.reading import Contents, cut
@@ -249,8 +247,7 @@ _OF_THE_SITE = "'self' file: blob: 'wasm-unsafe-eval'"
 
 def _page(template: str, *, script: str | None = None, **shown: Any) -> str:
     code = (TEMPLATES / script).read_text() if script else ""
-    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    allowed = f"'sha256-{digest}'" if script else "'none'"
+    allowed = f"'{script_hash(code)}'" if script else "'none'"
     allowed = _OF_THE_SITE if shown.get("explorer") else allowed
     played = "data: blob:" if shown.get("explorer") else "data:"
     policy = {"allowed": Markup(allowed), "played": played}

@@ -1,6 +1,5 @@
 """Cuts images out of the sheets in a release, real and generated ones, at their own size."""
 
-import base64
 import io
 
 import numpy as np
@@ -8,6 +7,7 @@ from PIL import Image
 
 from stages.common.levels import Levels
 from stages.common.pictures import encode_png, grid, grid_scale
+from stages.common.templates import data_uri
 
 COLUMNS = 10
 _WHITE = 255
@@ -46,5 +46,4 @@ def _first_of(many: int, few: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]
 
 def as_strip(images: Levels) -> str:
     """A data URI of one PNG, in which images `[N,C,H,W]` stand side by side."""
-    png = encode_png(grid(images, len(images), gap=0))
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return data_uri("image/png", encode_png(grid(images, len(images), gap=0)))

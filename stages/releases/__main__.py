@@ -107,7 +107,7 @@ def run_publish(arguments: argparse.Namespace) -> int:
     files = gather()
     if not arguments.force:
         require_committed(files, known=load_section(Upload).uncommitted == "refuse")
-    print(summary_of(*publish(_store(arguments), files, arguments.channel)))
+    print(summary_of(*publish(open_asked(arguments.url), files, arguments.channel)))
     return 0
 
 
@@ -260,13 +260,9 @@ def run_gc(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _store(arguments: argparse.Namespace) -> Store:
-    return open_asked(arguments.url)
-
-
 def _there(arguments: argparse.Namespace) -> Store:
     """The store to read from, which must exist."""
-    store = _store(arguments)
+    store = open_asked(arguments.url)
     store.require_there()
     return store
 

@@ -9,17 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from stages.common.dvc import locked_stages
 from stages.common.errors import UserError
 from stages.common.files import md5_of, missing_output, read_json
 from stages.common.marks import SOURCE
-from stages.common.params import Card, load_params
+from stages.common.params import Card, as_yaml, load_params
 from stages.common.provenance import again, in_order
 from stages.releases.card import CARD, completed, completed_page, require_said
 from stages.stores import MANIFEST, File
@@ -164,11 +161,7 @@ def _is_cached(path: Path) -> bool:
 
 def _params(path: Path) -> bytes:
     """params.yaml's values, without the sections that decide where a release goes and who runs it, not what it is."""
-    yaml, text = YAML(typ="safe", pure=True), StringIO()
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
-    yaml.dump(load_params(path).model_dump(by_alias=True, exclude={"upload", "flow"}), text)
-    return text.getvalue().encode()
+    return as_yaml(load_params(path).model_dump(by_alias=True, exclude={"upload", "flow"})).encode()
 
 
 def _lock(path: Path) -> bytes:

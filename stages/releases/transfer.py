@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stages.common.errors import UserError
-from stages.common.files import sha256_of, write_at
+from stages.common.files import is_whole, write_at
 from stages.common.stage import progress_bar
 from stages.releases.manifest import Listed, Manifest, Release
 from stages.stores import MANIFEST, PART, Keep
@@ -48,7 +48,7 @@ def fetch(release: Release, target: Path) -> Manifest:
         raise UserError(
             "folder-unwritable", f"{target} cannot be written to ({error.strerror}): name another folder"
         ) from None
-    missing = [file for file in manifest.files if not _arrived(partial / file.path, file)]
+    missing = [file for file in manifest.files if not is_whole(partial / file.path, file.size, file.sha256)]
     with progress_bar("fetch", sum(file.size for file in missing), unit="B") as bar:
         for _ in _in_turn(lambda file: _bring(release, file, partial / file.path, bar.update), missing):
             pass
@@ -86,12 +86,8 @@ def _bring(release: Release, file: Listed, path: Path, progress: Callable[[int],
         )
 
 
-def _arrived(path: Path, file: Listed) -> bool:
-    return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
-
-
 def _require_same(target: Path, manifest: Manifest) -> None:
-    wrong = [file.path for file in manifest.files if not _arrived(target / file.path, file)]
+    wrong = [file.path for file in manifest.files if not is_whole(target / file.path, file.size, file.sha256)]
     if wrong:
         raise UserError(
             "target-differs", f"{target} is there and is not this release ({wrong[0]} differs): name another folder"

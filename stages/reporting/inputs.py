@@ -1,6 +1,5 @@
 """The report's inputs, typed; a missing or malformed input is refused by name."""
 
-import base64
 import io
 import re
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from stages.common.errors import UserError
 from stages.common.files import missing_output, read_json, sha256_of
 from stages.common.params import Params
+from stages.common.templates import data_uri
 from stages.reporting.facts import (
     Curve,
     Drift,
@@ -43,7 +43,7 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+        return data_uri("image/png", self.png)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Sound:
 
     @property
     def uri(self) -> str:
-        return f"data:audio/wav;base64,{base64.b64encode(self.wav).decode()}"
+        return data_uri("audio/wav", self.wav)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,10 @@
 import json
 import re
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from mintage.metrics import number
+from stages.common.params import as_yaml
 from stages.reporting import measures, sheets
 from stages.reporting.curves import players_of, quality_charts, training_charts
 from stages.reporting.facts import Made
@@ -218,13 +216,7 @@ def same_data(inputs: Inputs) -> bool | None:
 
 def params_as_yaml(made: list[Made]) -> str:
     """The params that each stage recorded, as in `params.yaml`."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.allow_unicode = True
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    text = StringIO()
-    yaml.dump({one.stage: one.params for one in made}, text)
-    return without_secrets(text.getvalue())
+    return without_secrets(as_yaml({one.stage: one.params for one in made}))
 
 
 def without_secrets(text: str) -> str:

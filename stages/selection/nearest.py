@@ -9,7 +9,7 @@ from mintage.metrics.distances import nearest_rows
 from mintage.players import Generator
 from mintage.randomness import stream
 from mintage.sampling import Rows, asked_rows
-from stages.common.levels import FloatImages, Levels
+from stages.common.levels import FloatImages
 from stages.common.pictures import encode_png
 from stages.common.reading import Chosen, Sources, attributes_of
 from stages.common.split import Numbers, Split
@@ -24,18 +24,13 @@ def nearest_drawn(generator: Generator, reals: Sequence[Reference], seed: int) -
     if generator.config.translates:
         rows = torch.from_numpy(np.concatenate([nearest_translations(generator, one) for one in reals]))
         return encode_png(draw_grid(reals[0].medium, rows, len(rows) // (3 * len(reals))))
-    if generator.config.couples:
-        rows = torch.from_numpy(np.concatenate([nearest_rows_of(generator, one, seed) for one in reals]))
-        return encode_png(draw_grid(reals[0].medium, rows, COLUMNS))
-    (real,) = reals
-    order = _in_random_order(real.holdout_split, seed)
-    plot = drawings_of(real.medium).draw_beside(generator, real.holdout_split, order, seed)
-    return plot or encode_png(nearest_picture(generator, real, seed))
-
-
-def nearest_picture(generator: Generator, real: Reference, seed: int) -> Levels:
-    """`nearest_rows_of` as a picture."""
-    return draw_grid(real.medium, torch.from_numpy(nearest_rows_of(generator, real, seed)), COLUMNS)
+    if not generator.config.couples:
+        (real,) = reals
+        order = _in_random_order(real.holdout_split, seed)
+        if plot := drawings_of(real.medium).draw_beside(generator, real.holdout_split, order, seed):
+            return plot
+    rows = torch.from_numpy(np.concatenate([nearest_rows_of(generator, one, seed) for one in reals]))
+    return encode_png(draw_grid(reals[0].medium, rows, COLUMNS))
 
 
 def nearest_rows_of(generator: Generator, real: Reference, seed: int) -> FloatImages:

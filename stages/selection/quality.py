@@ -12,8 +12,8 @@ from mintage.families import recipe_of
 from mintage.metrics import Metric
 from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
+from stages.selection.rule import Row
 
-Row = dict[str, Any]
 Level = Literal["good", "fair", "poor", "unknown"]
 LEVELS: dict[str, str] = {"good": "Good", "fair": "Fair", "poor": "Poor", "unknown": "Not judged"}
 """Each level as people read it."""

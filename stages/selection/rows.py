@@ -6,8 +6,7 @@ from mintage.attribute_names import groups_of
 from stages.selection.measure import Measured
 from stages.selection.metrics import METRICS
 from stages.selection.reference import Reference
-
-Row = dict[str, Any]
+from stages.selection.rule import Row
 
 
 def row_of(images_seen: int | None, samples: int, found: Measured, real: Measured) -> dict[str, Any]:

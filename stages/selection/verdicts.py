@@ -7,8 +7,8 @@ from stages.common.params import Select
 from stages.media.medium import Medium
 from stages.selection.metrics import METRICS
 from stages.selection.quality import FAIR_SHARE, share_of_real
+from stages.selection.rule import Row
 
-Row = dict[str, Any]
 _FLOOR_ABOVE = (
     "A floor above both numbers: the held-out images differ from the training images by more than chance, as where the "
     "split keeps near copies or groups on one side, classes have few images, or the evaluator knows its training "

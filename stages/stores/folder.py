@@ -12,7 +12,7 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from stages.common.errors import UserError, quoted
-from stages.common.files import replacing, sha256_of, sync, sync_entry, write_bytes
+from stages.common.files import is_whole, replacing, sync, sync_entry, write_bytes
 from stages.stores import CHUNK, IN_PARAMS, MANIFEST, Entry, File, Keep
 
 
@@ -172,11 +172,7 @@ def _last_change(path: Path) -> float:
 
 
 def _differing(folder: Path, files: list[File]) -> list[File]:
-    return [file for file in files if not _same(folder / file.path, file)]
-
-
-def _same(path: Path, file: File) -> bool:
-    return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
+    return [file for file in files if not is_whole(folder / file.path, file.size, file.sha256)]
 
 
 def _copy(file: File, target: Path, progress: Callable[[int], object]) -> None:

@@ -1,6 +1,5 @@
 """Small pictures of the images that failed, for the page."""
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stages.common.levels import Levels
 from stages.common.pictures import encode_png
+from stages.common.templates import data_uri
 from stages.media.medium import Medium
 from stages.validation.judge import Verdict
 from stages.validation.pixels import read_pixels
@@ -34,10 +33,7 @@ def thumbnails(
     for places, images in read_pixels(normalized, wanted):
         for place, image in zip(places.tolist(), images, strict=True):
             key, split = wanted.iloc[place]
-            found[key] = Thumbnail(_uri(medium.pixels(np.nan_to_num(image)[None])[0]), split)
+            levels = medium.pixels(np.nan_to_num(image)[None])[0]
+            step = -(-max(levels.shape[1:]) // LARGEST)
+            found[key] = Thumbnail(data_uri("image/png", encode_png(levels[:, ::step, ::step])), split)
     return found
-
-
-def _uri(image: Levels) -> str:
-    step = -(-max(image.shape[1:]) // LARGEST)
-    return f"data:image/png;base64,{base64.b64encode(encode_png(image[:, ::step, ::step])).decode()}"

@@ -23,6 +23,7 @@ from stages.common.params import Evaluator, Guard, Select, load_section
 from stages.common.pictures import grid_scale
 from stages.common.split import Split
 from stages.evaluator import evaluator
+from stages.media.drawings import COLUMNS, draw_grid
 from stages.media.images import Images
 from stages.media.medium import Words
 from stages.reporting.selection import Checkpoint, Selection
@@ -32,7 +33,7 @@ from stages.selection.extraction import Judge, quantize
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
 from stages.selection.metrics import METRICS
-from stages.selection.nearest import nearest_picture
+from stages.selection.nearest import nearest_rows_of
 from stages.selection.reference import Reference, reference
 from stages.selection.verdicts import copying
 from tests.refusals import refused
@@ -308,7 +309,7 @@ def test_a_generator_that_gives_real_images_is_measured_at_the_floor_and_is_a_co
 
 
 def test_the_nearest_training_image_of_a_copy_is_its_original(real: Reference) -> None:
-    picture = nearest_picture(copier(real), real, seed=0)
+    picture = draw_grid(real.medium, torch.from_numpy(nearest_rows_of(copier(real), real, seed=0)), COLUMNS)
     gap = grid_scale(8, 8)  # three rows, two gaps of one image pixel
     height = (picture.shape[1] - 2 * gap) // 3
     rows = [picture[:, top : top + height] for top in (0, height + gap, 2 * (height + gap))]
