@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 
 from flows.examples_data import bring_data
 from flows.lock import Lock
-from flows.processes import RUN, STAGE
+from flows.processes import RUN, STAGE, own_path
 from flows.trials import current_commit, snapshot_of
 from flows.workspace import FOLDER, PARAMS, end_leftovers, taken
 from flows.worktree import git, make_worktree, run_git
@@ -228,8 +228,7 @@ def _reproduce(example: Run) -> None:
     with taken(example.checkout) as (mark, _), open(example.log, "ab") if example.log else nullcontext() as output:
         commands = {"mintage check": [sys.executable, "-m", "stages.check"], "dvc repro": dvc_command("repro")}
         for name, command in commands.items():
-            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
-            environment = {**os.environ, "PATH": path, RUN: mark, STAGE: command[2]}
+            environment = {**os.environ, "PATH": own_path(), RUN: mark, STAGE: command[2]}
             code = subprocess.run(
                 command, cwd=example.checkout, env=environment, stdout=output, stderr=output, check=False
             ).returncode

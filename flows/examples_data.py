@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from flows.processes import own_path
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import replacing_directory, sha256_of
 from stages.examples import Example
@@ -23,14 +23,9 @@ def bring_data(example: Example, folder: Path) -> Path | None:
         return place
     print(f"{example.name}: {example.data.name} ({example.data.license}) by: {command}", flush=True)
     with replacing_directory(place) as partial:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # a command may run `python`
+        environment = {**os.environ, "PATH": own_path()}
         done = subprocess.run(
-            ["sh", "-euc", command],
-            cwd=partial,
-            env=os.environ | {"PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
+            ["sh", "-euc", command], cwd=partial, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -15,9 +15,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import notify
-from flows.pipeline import results_of, stopped_by_hand, tell_of_crash
+from flows.pipeline import end_as, results_of, run_here, tell_of_crash
 from flows.processes import RUN, STAGE, end_marked, run_marked
-from flows.server import server_lost, use_server
+from flows.server import use_server
 from flows.stage import RETRY_DELAY, TREE, failure
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage
 from stages.common.params import load_params
@@ -136,23 +136,12 @@ async def conclude(root: Path, folders: dict[str | None, Path], states: list[Sta
     return Completed(message="; ".join(str(state.message) for state in states), data=data)
 
 
-async def play(**parameters: Any) -> State[Any]:
-    """Run `gallery`, and return its final state, also a failed one."""
-    run: Any = gallery
-    state: State[Any] = await run(**parameters, return_state=True)
-    return state
-
-
 def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
     check_request(Path(parameters["workspace"]).resolve(), parameters["urls"], parameters["out"])
     use_server()
-    with server_lost(), stopped_by_hand():
-        state = asyncio.run(play(**parameters))
-    if not state.is_completed():
-        print(f"error: {state.message}", file=sys.stderr)
-        raise SystemExit(results_of(state).get("exit_code", 1))
+    end_as(run_here(gallery, **parameters))
 
 
 def _arguments() -> argparse.Namespace:

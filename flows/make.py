@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from flows.graph import load_graph, with_upstream
 from flows.lock import Lock
-from flows.processes import RUN, STAGE, end_marked
+from flows.processes import RUN, STAGE, end_marked, own_path
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
@@ -81,8 +81,7 @@ def _call(command: list[str], run: str) -> int:
 
     If a signal ends this process, all marked processes get SIGTERM first, at which a stage saves its work.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # dvc.yaml runs `python`
-    process = subprocess.Popen(command, env={**os.environ, "PATH": path, RUN: run, STAGE: command[2]})
+    process = subprocess.Popen(command, env={**os.environ, "PATH": own_path(), RUN: run, STAGE: command[2]})
     try:
         return process.wait()
     except KeyboardInterrupt:

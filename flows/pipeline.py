@@ -160,11 +160,23 @@ def exit_code_of(run: Run) -> int:
     return BAD_INPUT if BAD_INPUT in codes else TRY_AGAIN if codes == {TRY_AGAIN} else 1
 
 
-async def play(**parameters: Any) -> State[Any]:
-    """Run `pipeline`, and return its final state, also a failed one."""
-    run: Any = pipeline
+async def final_state(run: Any, **parameters: Any) -> State[Any]:
+    """Run a flow, and return its final state, also a failed one."""
     state: State[Any] = await run(**parameters, return_state=True)
     return state
+
+
+def run_here(run: Any, **parameters: Any) -> State[Any]:
+    """`final_state` of a command line, with a sentence where its server is lost or the user stops it."""
+    with server_lost(), stopped_by_hand():
+        return asyncio.run(final_state(run, **parameters))
+
+
+def end_as(state: State[Any]) -> None:
+    """Print why a flow failed, and exit with its code; nothing if it did not."""
+    if not state.is_completed():
+        print(f"error: {state.message}", file=sys.stderr)
+        raise SystemExit(results_of(state).get("exit_code", 1))
 
 
 def results_of(state: State[Any]) -> dict[str, Any]:
@@ -180,11 +192,7 @@ def main() -> None:
     use_server()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_is_no_failure)
-    with server_lost(), stopped_by_hand():
-        state = asyncio.run(play(**parameters))
-    if not state.is_completed():
-        print(f"error: {state.message}", file=sys.stderr)
-        raise SystemExit(results_of(state).get("exit_code", 1))
+    end_as(run_here(pipeline, **parameters))
     if not parameters["targets"]:
         tell_summary(Path(parameters["workspace"]), dated=not all_overrides(parameters["overrides"]))
 

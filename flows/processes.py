@@ -21,6 +21,11 @@ GRACE = 8.0
 _POLL = 0.05
 
 
+def own_path() -> str:
+    """PATH with this Python first: commands of dvc.yaml, and those that bring an example's data, run `python`."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
 async def run_marked(
     command: Sequence[str], workspace: Path, environment: Mapping[str, str], on_line: Callable[[str], None]
 ) -> int:

@@ -15,7 +15,7 @@ from mintage.budget import images_beside
 from stages.common.files import read_json
 from stages.common.params import Params, load_params
 from stages.reporting.selection import Selection
-from stages.reporting.words import count
+from stages.reporting.words import aligned, count
 from stages.selection.metrics import METRICS
 from stages.summary import WIDTH, metric_rows
 
@@ -141,9 +141,7 @@ def printed(rows: list[Row], width: int = WIDTH) -> str:
     widths[place] -= max(0, min(too_wide, widths[place] - _NARROWEST))
     wrapped = [[wrap(cell, size) for cell, size in zip(line, widths, strict=True)] for line in lines]
     broken = [cells for line in wrapped for cells in zip_longest(*line, fillvalue="")]
-    return "\n".join(
-        "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() for cells in broken
-    )
+    return aligned(broken)
 
 
 def reasons(rows: list[Row]) -> str:

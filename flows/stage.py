@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-import os
 import re
 import sys
 import time
@@ -20,7 +19,7 @@ from prefect.states import Completed, Failed
 from flows.container import end_containers
 from flows.graph import Stage, unchanged
 from flows.once import single_flight
-from flows.processes import DVC, REPRODUCE, RUN, STAGE, run_marked
+from flows.processes import DVC, REPRODUCE, RUN, STAGE, own_path, run_marked
 from stages.common.dvc import is_hint
 from stages.common.errors import BAD_INPUT
 
@@ -148,11 +147,10 @@ async def _unchanged(stage: Stage, run: Run) -> bool:
 
 
 def _environment(name: str, run: Run) -> dict[str, str]:
-    tools = str(Path(sys.executable).parent)
     settings = {
         RUN: run.id,
         STAGE: name,
-        "PATH": f"{tools}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PATH": own_path(),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",  # its output is read here, whatever the terminal is
         "DVC_NO_ANALYTICS": "1",

@@ -5,7 +5,6 @@
 
 import argparse
 import asyncio
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +20,9 @@ from flows.graph import Graph, load_graph, with_upstream
 from flows.grid import grid, read_list, require_overrides_used
 from flows.overrides import apply
 from flows.page import SELECTION
-from flows.pipeline import pipeline, results_of, stopped_by_hand
+from flows.pipeline import end_as, final_state, pipeline, results_of, run_here
 from flows.ranking import Ending, as_text, foreseen, printed, read_measures, reasons, shown, table, verdict
-from flows.server import server_lost, use_server
+from flows.server import use_server
 from flows.trials import (
     SWEEPS,
     Sweep,
@@ -147,8 +146,8 @@ async def end_leftovers(trials: list[Trial]) -> None:
 async def run_trial(opened: Sweep, trial: Trial, targets: list[str]) -> Ending:
     """Run a trial, as a run of the pipeline in this one; its failure becomes a sentence in its ending."""
     begun = time.monotonic()
-    play: Any = pipeline.with_options(flow_run_name=trial.experiment)
-    state: State[Any] = await play(targets=targets, workspace=str(trial.workspace), return_state=True)
+    named = pipeline.with_options(flow_run_name=trial.experiment)
+    state = await final_state(named, targets=targets, workspace=str(trial.workspace))
     problem = state.message or "it failed"
     selection: dict[str, Any] | None = None
     measured_by: dict[str, Any] = {}
@@ -204,13 +203,6 @@ async def clean(root: Path, name: str, *, yes: bool) -> None:
         remove(root, name)
 
 
-async def play(**parameters: Any) -> State[Any]:
-    """Run `sweep`, and return its final state, also a failed one."""
-    run: Any = sweep
-    state: State[Any] = await run(**parameters, return_state=True)
-    return state
-
-
 def main() -> None:
     """The command line: the same as a run of the deployment, in this process."""
     parameters = vars(_arguments())
@@ -221,14 +213,11 @@ def main() -> None:
     trials = read_list(file) if file else None
     check_request(Path(parameters["workspace"]).resolve(), trials, parameters)
     use_server()
-    with server_lost(), stopped_by_hand():
-        state = asyncio.run(play(trials=trials, **parameters))
+    state = run_here(sweep, trials=trials, **parameters)
     results = results_of(state)
     if "trials" in results:
         tell(results)
-    if not state.is_completed():
-        print(f"error: {state.message}", file=sys.stderr)
-        raise SystemExit(results.get("exit_code", 1))
+    end_as(state)
 
 
 def tell(results: dict[str, Any]) -> None:

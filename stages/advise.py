@@ -28,6 +28,7 @@ from stages.common.provenance import made_by
 from stages.common.stage import parser_of
 from stages.examples import Example, load_all
 from stages.media.medium import Medium
+from stages.reporting.words import aligned
 from stages.selection.metrics import METRICS
 from stages.sources import medium_from
 
@@ -277,9 +278,7 @@ def lines_of(found: list[Advice]) -> list[str]:
     """A table, and below it why."""
     head = ("family", "size", "images", "minutes here", "taken from the example")
     rows = [(one.family, _size(one.sides), f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
-    return [*table, "", *(f"{one.family}: {one.why}" for one in found)]
+    return [*aligned([head, *rows]).splitlines(), "", *(f"{one.family}: {one.why}" for one in found)]
 
 
 def _size(sides: Sides) -> str:

@@ -16,8 +16,8 @@ from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
 from stages.common.stage import Parser, program
-from stages.reporting.words import count
-from stages.summary import WIDTH, aligned
+from stages.reporting.words import aligned, count
+from stages.summary import WIDTH
 
 FIGURES = {
     "verdict.level": "verdict",
@@ -70,7 +70,7 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
         else:
             left_out += 1
     notes = [f"  {differ(left_out)}: dvc exp show --only-changed"] if left_out else []
-    return "\n".join([aligned(list(zip(*columns, strict=True))), *notes])
+    return "\n".join([aligned(zip(*columns, strict=True), "  "), *notes])
 
 
 def differing(rows: list[Row]) -> list[str]:

@@ -6,9 +6,8 @@ Writes data/raw, provenance/ingest.json. A killed run goes on at its last finish
 
 import json
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain, islice, repeat
@@ -24,6 +23,7 @@ from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import fingerprint_of, link_or_copy, replacing_directory
 from stages.common.foresight import foreseen_of_names
 from stages.common.identity import code_of
+from stages.common.mapping import ahead
 from stages.common.params import Ingest, load_section
 from stages.common.provenance import recorded
 from stages.common.raw_shards import (
@@ -235,27 +235,12 @@ class Contents(NamedTuple):
 
 def _read(images: Iterable[RawImage], readers: int) -> Iterator[tuple[RawImage, Contents]]:
     """Images with their contents, in order; with several readers, some are read ahead."""
-    if readers == 1:
-        for image in images:
-            yield image, _contents(image)
-        return
-    waiting: deque[tuple[RawImage, Future[Contents]]] = deque()
-    with ThreadPoolExecutor(readers) as pool:
-        try:
-            for image in images:
-                waiting.append((image, pool.submit(_contents, image)))
-                if len(waiting) == 2 * readers:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for image, future in waiting:
-                yield image, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    return map(_contents, images) if readers == 1 else ahead(_contents, images, readers)
 
 
-def _contents(image: RawImage) -> Contents:
+def _contents(image: RawImage) -> tuple[RawImage, Contents]:
     partner = None if image.partner is None else content_of(image.partner)
-    return Contents(content_of(image.content), partner, tuple(map(content_of, image.maps)))
+    return image, Contents(content_of(image.content), partner, tuple(map(content_of, image.maps)))
 
 
 def _check_label(image: RawImage, classes: list[str] | None) -> None:

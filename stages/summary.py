@@ -19,7 +19,7 @@ from stages.reporting.facts import Evaluator, Facts
 from stages.reporting.inputs import read_facts
 from stages.reporting.measures import baselines, of_real, shown_metrics, with_error
 from stages.reporting.selection import Selection
-from stages.reporting.words import size
+from stages.reporting.words import aligned, size
 from stages.restore import first_of_other_params, first_unfinished
 from stages.stores.folder import FolderStore
 
@@ -83,7 +83,9 @@ def summary(root: Path, *, dated: bool = True) -> str:
         [textwrap.fill(said(one), WIDTH) for one in several if one] for several in ([verdict], [*alone, *less])
     )
     dates = _of_before(root) if dated else []
-    return "\n\n".join([*dates, *before, sentences, aligned(figures), *after, aligned(_places(receipt, root))])
+    return "\n\n".join(
+        [*dates, *before, sentences, aligned(figures, "  "), *after, aligned(_places(receipt, root), "  ")]
+    )
 
 
 def _of_before(root: Path) -> list[str]:
@@ -158,12 +160,6 @@ def _published(receipt: Receipt, root: Path) -> list[Row]:
         ("release", f"{receipt.url} ({receipt.files} files, {size(receipt.bytes)})"),
         ("latest release", receipt.latest),
     ]
-
-
-def aligned(rows: list[Row]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in lines)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from typing import Protocol, TypeVar
@@ -49,16 +49,25 @@ def one_by_one(function: Callable[[Shard], Result], shards: Sequence[Shard]) -> 
 
 
 def in_order(
-    submit: Callable[[Shard], Future[Result]], shards: Sequence[Shard], workers: Callable[[], int]
+    submit: Callable[[Shard], Future[Result]], shards: Iterable[Shard], workers: Callable[[], int], held: int = _HELD
 ) -> Iterator[Result]:
-    """The results of `submit`, in the order of the shards; a few shards for each worker are in progress."""
+    """The results of `submit`, in the order of the shards; for each worker, `held` are done or in progress."""
     begun = deque[Future[Result]]()
     for shard in shards:
         begun.append(submit(shard))
-        while len(begun) >= _HELD * max(1, workers()):
+        while len(begun) >= held * max(1, workers()):
             yield begun.popleft().result()
     while begun:
         yield begun.popleft().result()
+
+
+def ahead(function: Callable[[Shard], Result], items: Iterable[Shard], threads: int) -> Iterator[Result]:
+    """The results in order, by threads, with at most two for each waiting to be used: for large results."""
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            yield from in_order(lambda item: pool.submit(function, item), items, lambda: threads, held=2)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _in_processes(workers: int, function: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:

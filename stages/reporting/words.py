@@ -1,5 +1,7 @@
 """Numbers as people read them."""
 
+from collections.abc import Iterable, Sequence
+
 from mintage.metrics import number
 
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -37,3 +39,10 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def aligned(rows: Iterable[Sequence[str]], indent: str = "") -> str:
+    """Rows of cells as lines for a terminal, in which columns stand below each other."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join((indent + "  ".join(map(str.ljust, row, widths))).rstrip() for row in rows)

@@ -1,8 +1,7 @@
 """Several transfers at a time."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 WORKERS = 8
@@ -15,18 +14,3 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
     items = list(items)
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from zip(items, pool.map(function, items), strict=True)
-
-
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Like `each`, but only results, with at most two for each worker waiting to be used: for large results."""
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) == 2 * WORKERS:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)

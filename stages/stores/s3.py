@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from stages.common.errors import TemporaryError, UserError
+from stages.common.mapping import ahead
 from stages.common.s3 import bucket_and_prefix, connect
 from stages.common.s3_errors import BROKEN_CONNECTION, UPLOAD, sentences
 from stages.stores import CHUNK, IN_PARAMS, MANIFEST, PART, Entry, File, Keep, s3_swap
-from stages.stores.parallel import WORKERS, ahead, each
+from stages.stores.parallel import WORKERS, each
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -90,7 +91,7 @@ class S3Store:
             return self._pieces({**self._target(key), **asked}, lambda offset, chunk: keep(start + offset, chunk))
 
         with self._sentences():
-            for pieces in ahead(part, range(0, size, PART)) if size > PART else [part(0)]:
+            for pieces in ahead(part, range(0, size, PART), WORKERS) if size > PART else [part(0)]:
                 yield from pieces
 
     def _pieces(self, asked: dict[str, Any], keep: Keep, tries: int = TRIES) -> list[bytes]:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 
 def play(workspace: Path, **parameters: Any) -> State[Any]:
-    return asyncio.run(pipeline.play(workspace=str(workspace), **parameters))
+    return asyncio.run(pipeline.final_state(pipeline.pipeline, workspace=str(workspace), **parameters))
 
 
 def ask(question: Coroutine[Any, Any, Answer]) -> Answer:

@@ -1,12 +1,11 @@
 """The flow that builds galleries: the stores, Prefect and the command are real."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from flows import gallery
-from flows.pipeline import results_of
+from flows.pipeline import results_of, run_here
 from tests.flows.test_flow import seen_by_the_server
 from tests.flows.toy import ROOT, until
 from tests.refusals import refused
@@ -18,7 +17,7 @@ def test_each_store_gets_its_site_and_one_that_is_missing_keeps_no_other_back(tm
     made = Gallery(tmp_path)
     release = made.publish()
     missing, out = f"file:{tmp_path}/missing", tmp_path / "sites"
-    state = asyncio.run(gallery.play(urls=[made.store.url, missing], out=str(out), title="Ours", workspace=str(ROOT)))
+    state = run_here(gallery.gallery, urls=[made.store.url, missing], out=str(out), title="Ours", workspace=str(ROOT))
     assert state.is_failed()
     assert str(state.message).startswith(f"{missing}: ")
     assert results_of(state)["exit_code"] == 2

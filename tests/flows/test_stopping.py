@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flows import processes
-from flows.pipeline import play, results_of
+from flows.pipeline import final_state, pipeline, results_of
 from tests.flows.toy import make_workspace, marked_processes, start_flow, until
 
 STUBBORN = (
@@ -127,7 +127,7 @@ def test_a_stage_that_takes_too_long_is_ended_whole_while_others_go_on(
     beside = f"  beside:\n    cmd: {wait}\n    outs: [b.txt]\n"
     (workspace / "dvc.yaml").write_text(dvc_yaml + beside)
 
-    ended = asyncio.run(_with_a_sign(play(workspace=str(workspace)), workspace))
+    ended = asyncio.run(_with_a_sign(final_state(pipeline, workspace=str(workspace)), workspace))
     results = results_of(ended)["stages"]
     assert ended.message == "only: it took longer than the 4 seconds of its meta: timeout"
     assert results["beside"]["outcome"] == "ran"

@@ -12,8 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import State
 
-from flows.pipeline import results_of
-from flows.sweep import play
+from flows.pipeline import final_state, results_of
+from flows.sweep import sweep as flow
 from tests.flows.sweep_toy import dvc, experiments, git, make_repository, ran, start_sweep
 from tests.flows.toy import marked_processes, start_flow, until
 from tests.test_pipeline import finished_project
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("server")
 
 def sweep(repository: Path, *overrides: str, **parameters: Any) -> State[Any]:
     given = {"overrides": list(overrides), "name": "s", "workspace": str(repository), **parameters}
-    return asyncio.run(play(**given))
+    return asyncio.run(final_state(flow, **given))
 
 
 def states(state: State[Any]) -> dict[str, str]:
@@ -198,7 +198,7 @@ def test_a_signal_ends_every_trial(repository: Path, server: str, sign: signal.S
 def test_what_is_wrong_is_a_sentence_and_a_failed_state_before_anything_is_made(
     repository: Path, parameters: dict[str, Any], sentence: str
 ) -> None:
-    state = asyncio.run(play(**{"name": "s", "workspace": str(repository), **parameters}))
+    state = asyncio.run(final_state(flow, **{"name": "s", "workspace": str(repository), **parameters}))
     assert (state.name, results_of(state)) == ("Refused", {"exit_code": 2})
     assert sentence in str(state.message)
     assert not list(repository.glob(".flow/sweeps/*"))
