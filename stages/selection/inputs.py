@@ -17,6 +17,7 @@ from stages.common.reading import as_given
 from stages.common.split import Split
 from stages.common.stage import progress_bar
 from stages.media import medium_of
+from stages.media.medium import Medium
 from stages.selection.cache import FOLDER
 from stages.selection.checkpoints import measure_checkpoint, require_same_data
 from stages.selection.extraction import Judge
@@ -62,11 +63,34 @@ def read_inputs(params: Select, root: Path) -> Inputs:
     device = steady_device_for(params.device)
     train, holdout = (Split(root / "data/normalized" / name) for name in ("train", "holdout"))
     manifest = read_json(root / "data/normalized/manifest.json")
-    medium, cache = medium_of(manifest), root / FOLDER
+    medium = medium_of(manifest)
     if params.features == "inception" and (reason := medium.lacks.get("picture files")):
         raise UserError(
             "inception-of-pictures", f"select.features = 'inception' looks at pictures, and {reason}: set it to domain"
         )
+    config = load_generator(checkpoints[-1], device)[0].config
+    if config.encoder is not None and not asks_encoder(params):  # its generator is the same in all of them
+        checkpoints = checkpoints[-1:]
+    train, holdout = as_given(config, train), as_given(config, holdout)
+    reals = _references(params, root, config, medium, train=train, holdout=holdout)
+    digests = [real.judge.sha256 for real in reversed(reals)]
+    return Inputs(
+        checkpoints=checkpoints,
+        reals=reals,
+        cache=root / FOLDER,
+        evaluator_sha256=of_both(digests) if train.domains else digests[0],
+        manifest=manifest,
+        trained=read_json(root / "provenance/train.json"),
+        evaluator=read_json(root / "metrics/evaluator.json"),
+        root=root,
+    )
+
+
+def _references(
+    params: Select, root: Path, config: ModelConfig, medium: Medium, *, train: Split, holdout: Split
+) -> list[Reference]:
+    """What a generator is measured against: all images; or of two domains each, the last first."""
+    device, cache = steady_device_for(params.device), root / FOLDER
 
     def judge_in(place: str, train: Split, holdout: Split) -> Judge:
         require_enough(params, train, holdout)
@@ -75,14 +99,10 @@ def read_inputs(params: Select, root: Path) -> Inputs:
         require_same_data(evaluator.config, holdout, str(folder), "evaluator")
         return Judge(evaluator, feature_network(params, evaluator, sha256, device, medium.words), medium, sha256)
 
-    reals, config = [], load_generator(checkpoints[-1], device)[0].config
-    if config.encoder is not None and not asks_encoder(params):  # its generator is the same in all of them
-        checkpoints = checkpoints[-1:]
-    train, holdout = as_given(config, train), as_given(config, holdout)
     if not train.domains:
         judge, told = judge_in("", train, holdout), condition_of(config)
-        encodes = config.encodes
-        reals = [reference(judge, train, holdout, params, condition=told, cache=cache, encodes=encodes)]
+        return [reference(judge, train, holdout, params, condition=told, cache=cache, encodes=config.encodes)]
+    reals = []
     for number, name in reversed([*enumerate(train.domains)]):
         of_train, of_holdout, others = train.of_domain(name), holdout.of_domain(name), holdout.of_other_domain(name)
         judge, about = judge_in(str(number), of_train, of_holdout), (of_train, of_holdout, params)
@@ -91,17 +111,7 @@ def read_inputs(params: Select, root: Path) -> Inputs:
             reals.append(reference(judge, *about, condition=COUPLED, cache=cache, to=name, partner=partner))
         else:
             reals.append(reference(judge, *about, condition="domain", cache=cache, to=name, others=others))
-    digests = [real.judge.sha256 for real in reversed(reals)]
-    return Inputs(
-        checkpoints=checkpoints,
-        reals=reals,
-        cache=cache,
-        evaluator_sha256=of_both(digests) if train.domains else digests[0],
-        manifest=manifest,
-        trained=read_json(root / "provenance/train.json"),
-        evaluator=read_json(root / "metrics/evaluator.json"),
-        root=root,
-    )
+    return reals
 
 
 def condition_of(config: ModelConfig) -> str | None:
