@@ -29,6 +29,7 @@ MOST_WORDS = 100
 SETTING = "ingest.attributes"
 _BITS = {"0": -1.0, "1": 1.0, "-1": -1.0, "false": -1.0, "true": 1.0, "no": -1.0, "yes": 1.0}
 _NO_VALUE = {"", "nan", "null"}
+_READERS: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": cells}
 
 
 @dataclass
@@ -221,18 +222,12 @@ def _rows(path: Path, columns: list[Column]) -> Iterator[tuple[str, list[str]]]:
 
 def _may_stand_in_numbers(path: Path) -> bool:
     """Whether numbers may have commas, as Excel writes them in much of Europe: if commas do not separate cells."""
-    with open_table(f"{SETTING}.file", path, "attributes") as file:
+    with open_table(f"{SETTING}.file", path, "attributes", _READERS) as file:
         return path.suffix.lower() != ".jsonl" and delimiter_of(file) != ","
 
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
     """The rows of a table as lists of cells, its header first."""
-    readers: dict[str, Callable[[TextIO], Iterator[list[str]]]] = {".csv": csv_rows, ".tsv": csv_rows, ".jsonl": cells}
-    if path.suffix.lower() not in readers:
-        raise UserError(
-            "table-format-unknown",
-            f"{SETTING}.file = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
-        )
-    with open_table(f"{SETTING}.file", path, "attributes") as file:
-        yield readers[path.suffix.lower()](file)
+    with open_table(f"{SETTING}.file", path, "attributes", _READERS) as file:
+        yield _READERS[path.suffix.lower()](file)

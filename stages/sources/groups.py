@@ -51,12 +51,7 @@ def _grouped(source: Source, table: Lookup, names: list[str], path: Path) -> Ite
 
 def _rows(path: Path, groups: Groups) -> Iterator[tuple[str, str]]:
     readers = {".csv": _csv_rows, ".tsv": _csv_rows, ".jsonl": _json_line_rows}
-    if path.suffix.lower() not in readers:
-        raise UserError(
-            "table-format-unknown",
-            f"ingest.groups.file = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
-        )
-    with open_table("ingest.groups.file", path, "groups") as file:
+    with open_table("ingest.groups.file", path, "groups", readers) as file:
         yield from readers[path.suffix.lower()](path, file, composed(groups.column))
 
 

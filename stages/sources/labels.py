@@ -70,8 +70,12 @@ def find_image(keys: Lookup, key: str) -> int | None:
 
 
 @contextmanager
-def open_table(setting: str, path: Path, what: str) -> Iterator[TextIO]:
-    """A text file, opened; errors on it become a UserError."""
+def open_table(setting: str, path: Path, what: str, ends: Iterable[str]) -> Iterator[TextIO]:
+    """A text file whose name has one of these ends, opened; errors on it become a UserError."""
+    if path.suffix.lower() not in ends:
+        raise UserError(
+            "table-format-unknown", f"{setting} = {str(path)!r} ends in none of {', '.join(ends)}: name such a file"
+        )
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets begin a CSV with a byte order mark
             yield file
@@ -173,12 +177,7 @@ class Labels:
 def _rows(path: Path, said: list[str]) -> Iterator[Row]:
     """The rows of a file; notes on how it was understood are added to `said`."""
     readers = {".csv": _csv_rows, ".tsv": _csv_rows, ".json": _json_rows, ".jsonl": _json_line_rows}
-    if path.suffix.lower() not in readers:
-        raise UserError(
-            "table-format-unknown",
-            f"ingest.labels = {str(path)!r} ends in none of {', '.join(readers)}: name such a file",
-        )
-    with open_table("ingest.labels", path, "labels") as file:
+    with open_table("ingest.labels", path, "labels", readers) as file:
         yield from readers[path.suffix.lower()](path, file, said)
 
 
