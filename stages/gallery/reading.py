@@ -26,7 +26,7 @@ from stages.releases.manifest import Listed, Release
 from stages.reporting.facts import Curve, Facts, Heard, Latent, Made
 from stages.reporting.inputs import Listening, Picture, Sound
 from stages.reporting.page import without_secrets
-from stages.reporting.selection import Checkpoint, PairsToldApart, Selection
+from stages.reporting.selection import Checkpoint, Selection
 from stages.reporting.sheets import Sheet, lighter, sheet_by
 
 _MOST_BYTES = 16_000_000
@@ -96,9 +96,11 @@ def read_release(release: Release) -> Contents:
     header, card = _card(of.text("README.md") or "")
     dataset = _value_at(header, "model-index", 0, "results", 0, "dataset", "name")
     made = [_parsed(of, path, Made) for path in sorted(files) if re.fullmatch(r"provenance/[\w-]+\.json", path)]
-    config, medium = _config(of), _medium(of)
+    config, found = _config(of), _medium(of)
+    medium, unknown = (Images(), found) if isinstance(found, str) else (found, None)
     partner = next((one.params.get("partner") for one in made if one.stage == "normalize"), None)
     selection = _parsed(of, "metrics/selection.json", Selection)
+    sizes = {path: file.size for path, file in files.items()}
     return Contents(
         selection=selection,
         checkpoints=list(_table(of, "metrics/checkpoints.tsv", Checkpoint)),
@@ -114,7 +116,7 @@ def read_release(release: Release) -> Contents:
         files=list(files.values()),
         lines=_lines(of),
         medium=medium,
-        explorer=_explorer(of, config, partner, selection.pairs_told_apart),
+        explorer=unknown or explorer_of(of.content, sizes, config, Known(medium, partner, selection.pairs_told_apart)),
     )
 
 
@@ -217,23 +219,14 @@ def _lines(of: _Files) -> list[str]:
     return [cut(line) for line in found[:_MOST_LINES] if isinstance(line, str)] if isinstance(found, list) else []
 
 
-def _medium(of: _Files) -> Medium:
-    """The release's medium; images if no package here brings it."""
+def _medium(of: _Files) -> Medium | str:
+    """The release's medium; a sentence if nothing says it, or no package here brings it."""
     try:
         return medium_of(_object(of, "provenance.json"))
-    except (UserError, KeyError, TypeError):
-        return Images()
-
-
-def _explorer(of: _Files, config: dict[str, Any], partner: object, judged: PairsToldApart | None) -> Explorer | str:
-    try:
-        medium = medium_of(_object(of, "provenance.json"))
     except UserError as error:
         return f"{error}."
     except (KeyError, TypeError):
         return "Nothing says which kind of data it makes."
-    sizes = {path: file.size for path, file in of.listed.items()}
-    return explorer_of(of.content, sizes, config, Known(medium, partner, judged))
 
 
 def _picture(of: _Files, path: str, unmarked: Mark | None = _GENERATED) -> Picture:

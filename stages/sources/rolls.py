@@ -19,7 +19,7 @@ from stages.media.endings import SCORES
 from stages.media.medium import UnusableError
 from stages.media.rolls import Rolls, bar_at
 from stages.media.scores import STEPS, Score, moved, score_of
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, content_of
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.tree import Tree, Wanted, tree_source
@@ -109,7 +109,7 @@ def read(params: Ingest, options: Options) -> Source:
 def _bars(images: Iterator[RawImage], options: Options, most: int, notes: list[str]) -> Iterator[RawImage]:
     left_out = LeftOut()
     for whole in images:
-        content = whole.content() if callable(whole.content) else whole.content
+        content = content_of(whole.content)
         image = replace(whole, label=None, attributes=NO_CHORD) if options.chords else whole
         try:
             score = score_of(content, most, options.voices, options.track)

@@ -16,6 +16,7 @@ from stages.media.cells import STARTS, array_in
 from stages.media.endings import TEXTS
 from stages.media.medium import UnusableError
 from stages.media.tokens import END, UNKNOWN, Tokens
+from stages.sources import content_of
 from stages.sources.archive import archive_tree
 from stages.sources.folder import Folder
 from stages.sources.labels import csv_rows
@@ -103,8 +104,7 @@ def _of_tree(params: Ingest, encoding: str, max_ratio: float) -> Text:
 
     def lines() -> Iterator[Line]:
         for file in tree_source("text", tree(), params, wanted=wanted).images:
-            content = file.content() if callable(file.content) else file.content
-            text = decoded(f"{path}/{file.key}", content, encoding)
+            text = decoded(f"{path}/{file.key}", content_of(file.content), encoding)
             yield from _of_file(file.key, text, label=file.label, split=file.split, domain=file.domain)
 
     names = tree_source("text", tree(), params, wanted=wanted)
