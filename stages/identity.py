@@ -8,7 +8,6 @@ stumble over: a slip in params.yaml, an `ingest.path` that is not there.
 from pathlib import Path
 
 from mintage.budget import USUAL
-from mintage.families import recipe_of
 from stages.check import outputs, source_problems
 from stages.common.dvc import graph_stages
 from stages.common.errors import UserError, run_stage
@@ -23,7 +22,7 @@ def main() -> None:
     params = load_params()
     for problem in source_problems(params.ingest, outputs(Path("dvc.yaml")), Path()):
         raise UserError("params-do-not-fit", f"params.yaml: {problem}")
-    recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
+    recipe = params.train.whole_recipe
     stages = graph_stages(Path("dvc.yaml"))
     with replacing_directory("identity") as folder:
         for stage in stages.keys() - {"identity"}:

@@ -124,7 +124,7 @@ def foreseen(params: Params, known: Known) -> list[str]:
 def _family(params: Params, known: Known) -> Iterator[str]:
     train = params.train
     shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
-    recipe = recipe_of(train.family, train.recipe, train.variant)
+    recipe = train.whole_recipe
     if (recipe.network in WRITING) != known.medium.is_text:
         does = "writes words" if recipe.network in WRITING else "makes no words"
         yield f"{shown} {does}, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
@@ -159,7 +159,7 @@ def _family(params: Params, known: Known) -> Iterator[str]:
 
 def _axes(train: Train) -> Iterator[str]:
     """Sentences on axes that the family does not have with any data."""
-    recipe, shown = recipe_of(train.family, train.recipe, train.variant), f"train.family = {train.family!r}"
+    recipe, shown = train.whole_recipe, f"train.family = {train.family!r}"
     if found := set_axes(recipe, ABSENT.get(recipe.game, ())):
         named = " and ".join(f"train.recipe.{axis}" for axis in found)
         yield f"{shown} has no {' and no '.join(found)}: leave {named} out"
@@ -193,7 +193,7 @@ def _without_pairs(params: Params, medium: Medium) -> str:
 
 
 def _voices(train: Train, known: Known) -> Iterator[str]:
-    network = recipe_of(train.family, train.recipe, train.variant).network
+    network = train.whole_recipe.network
     if known.medium.chords and network in OF_ONE_VOICE:
         many, fits = known.medium.words.many, f"train.recipe.network to {OF_ONE_VOICE[network]}"
         yield (
@@ -248,7 +248,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:
             yield f"select.{key} names {metric!r}, and images have no attributes: name another metric"
-        elif needs == "encoder" and recipe_of(train.family, train.recipe, train.variant).game in _WITHOUT_ENCODER:
+        elif needs == "encoder" and train.whole_recipe.game in _WITHOUT_ENCODER:
             why = f"which is of an encoder, and train.family = {train.family!r} learns none"
             yield f"select.{key} names {metric!r}, {why}: name another metric, or a family such as vae_gan"
         elif metric in _OF_CLASSES and (known.classes == 0 or (_tells_nothing(train) and not _of_domains(train))):
@@ -269,7 +269,7 @@ def _labels(params: Params, known: Known) -> Iterator[str]:
 
 
 def _attributes(params: Params, known: Known) -> Iterator[str]:
-    recipe = recipe_of(params.train.family, params.train.recipe, params.train.variant)
+    recipe = params.train.whole_recipe
     told_by_first = recipe.game in INVERTING
     if params.sample.attributes and not (learns_from_attributes(recipe) or told_by_first):
         if known.attributes and learns_from_labels(recipe):
@@ -300,13 +300,13 @@ def _plain(train: Train) -> bool:
 
 
 def _tells_nothing(train: Train) -> bool:
-    recipe = recipe_of(train.family, train.recipe, train.variant)
+    recipe = train.whole_recipe
     return not tells_classes(recipe) and _plain(train) and recipe.game not in INVERTING
 
 
 def _of_domains(train: Train) -> bool:
     """Whether classes are only seen by a classifier: those of a translated image, or of the other image of a latent."""
-    return recipe_of(train.family, train.recipe, train.variant).game in BETWEEN_DOMAINS
+    return train.whole_recipe.game in BETWEEN_DOMAINS
 
 
 def tells_classes(recipe: Recipe) -> bool:

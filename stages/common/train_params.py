@@ -63,6 +63,11 @@ class Train(Section):
     min_diversity: Share
     stop: Stop | None
 
+    @property
+    def whole_recipe(self) -> Recipe:
+        """The family's recipe, or its variant's, with the overrides. Raises ValueError on what the library refuses."""
+        return recipe_of(self.family, self.recipe, self.variant)
+
     @model_validator(mode="before")
     @classmethod
     def _axes_stand_in_the_recipe(cls, values: Any) -> Any:
@@ -90,7 +95,7 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _a_second_stage_has_a_first(self) -> "Train":
-        stands = stands_on_first(recipe_of(self.family, self.recipe, self.variant))
+        stands = stands_on_first(self.whole_recipe)
         if stands and self.first is None:
             raise ValueError(
                 f"family = {self.family!r} stands on a released generator: set first to a channel, a release or a "
@@ -108,7 +113,7 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _what_stays_as_it_is_gets_no_better(self) -> "Train":
-        if self.stop is not None and recipe_of(self.family, self.recipe, self.variant).game in INVERTING:
+        if self.stop is not None and self.whole_recipe.game in INVERTING:
             raise ValueError(
                 f"stop looks at what a generator makes, and that of family = {self.family!r} stays as it is: set it to "
                 "null"

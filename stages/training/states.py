@@ -9,7 +9,6 @@ from safetensors.torch import load
 from safetensors.torch import save as pack
 
 from mintage import processes
-from mintage.families import recipe_of
 from mintage.trainer import Trainer
 from stages.common.changes import explain_restart
 from stages.common.errors import UserError
@@ -36,7 +35,7 @@ _MEASURE = "measure"
 
 def identity(params: Train, manifest: dict[str, Any]) -> dict[str, Any]:
     """All that decides the bits of the training up to any number of images."""
-    recipe = recipe_of(params.family, params.recipe, params.variant)
+    recipe = params.whole_recipe
     return {
         "params": params.model_dump(exclude=_NOT_IDENTITY),
         "data": manifest["fingerprint"],
