@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.dvc import settle_git
 from stages.common.errors import UserError, one_line
+from stages.common.sections import first_problem
 
 
 class Meta(BaseModel):
@@ -107,11 +108,7 @@ def read_meta(values: dict[str, Any] | None, name: str) -> Meta:
     try:
         return Meta.model_validate(values or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            "stage-meta-invalid", f"dvc.yaml: meta of stage {name!r}: {key}: {first['msg'].lower()}"
-        ) from None
+        raise UserError("stage-meta-invalid", f"dvc.yaml: meta of stage {name!r}: {first_problem(error)}") from None
 
 
 def _stage(found: Any, graph: Any, workspace: Path) -> Stage:

@@ -136,6 +136,12 @@ def validated(
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None
 
 
+def first_problem(error: ValidationError) -> str:
+    """The first of what is wrong with a file's facts: its key, and how it is wrong."""
+    first = error.errors(include_url=False)[0]
+    return f"{_key(first['loc'], '') or 'the whole'}: {first['msg'].lower()}"
+
+
 def _key(where: Iterable[Any], prefix: str) -> str:
     return ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
 

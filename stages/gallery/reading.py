@@ -18,6 +18,7 @@ from mintage.waves import decode_wav, encode_wav
 from stages.common.errors import UserError, quoted
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.common.pictures import encoded
+from stages.common.sections import first_problem
 from stages.gallery.explorer import Explorer, Known, explorer_of
 from stages.media import medium_of
 from stages.media.images import Images
@@ -167,7 +168,7 @@ def _parsed(of: _Files, path: str, kind: type[FactsType]) -> FactsType:
     try:
         return kind.model_validate_json(of.needed(path))
     except ValidationError as error:
-        raise refused(f"{path}: {_first(error)}") from None
+        raise refused(f"{path}: {cut(first_problem(error))}") from None
 
 
 def _table(of: _Files, path: str, kind: type[FactsType]) -> Iterator[FactsType]:
@@ -180,13 +181,8 @@ def _table(of: _Files, path: str, kind: type[FactsType]) -> Iterator[FactsType]:
         try:
             yield kind.model_validate(row)
         except (ValidationError, TypeError) as error:
-            said = _first(error) if isinstance(error, ValidationError) else "more cells than headings"
+            said = cut(first_problem(error)) if isinstance(error, ValidationError) else "more cells than headings"
             raise refused(f"{path}, line {number}: {said}") from None
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return cut(f"{'.'.join(str(part) for part in first['loc']) or 'the whole'}: {first['msg'].lower()}")
 
 
 def _object(of: _Files, path: str) -> dict[str, Any]:

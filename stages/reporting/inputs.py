@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from stages.common.errors import UserError
 from stages.common.files import missing_output, read_json, sha256_of
 from stages.common.params import Params
+from stages.common.sections import first_problem
 from stages.common.templates import data_uri
 from stages.reporting.facts import (
     Curve,
@@ -199,9 +200,7 @@ def _checked(value: Any, kind: type[FactsType], where: str) -> FactsType:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UserError("output-damaged", f"{where}: {key}: {first['msg'].lower()}; {_AGAIN}") from None
+        raise UserError("output-damaged", f"{where}: {first_problem(error)}; {_AGAIN}") from None
 
 
 def _read_tsv(path: Path, kind: type[FactsType], *, may_be_empty: bool = False) -> list[FactsType]:

@@ -20,9 +20,8 @@ from stages.media.medium import UnusableError
 from stages.media.rolls import Rolls, bar_at
 from stages.media.scores import STEPS, Score, moved, score_of
 from stages.sources import RawImage, Source, content_of
-from stages.sources.archive import archive_tree
-from stages.sources.folder import Folder
-from stages.sources.tree import Tree, Wanted, tree_source
+from stages.sources.archive import tree_at
+from stages.sources.tree import Wanted, tree_source
 
 
 class Options(Section):
@@ -94,12 +93,7 @@ def read(params: Ingest, options: Options) -> Source:
         raise UserError("pairs-not-supported", "ingest.pairs is of pictures, and these are bars: set it to null")
     medium, path = medium_by(options), Path(params.path)
     wanted = Wanted(medium, SCORES)
-    if path.is_file():
-        tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
-    elif path.is_dir():
-        tree = Folder(path, params.max_pixels)
-    else:
-        raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of scores")
+    tree = tree_at(path, params.max_pixels, options.max_ratio, wanted.extensions, "scores")
     source = tree_source("rolls", tree, params, wanted=wanted)
     bars = _bars(source.images, options, params.max_pixels, source.notes)
     source = replace(source, images=bars, count=None, grouped=True, paired=paired_by(options))

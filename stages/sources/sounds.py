@@ -17,10 +17,9 @@ from stages.media.medium import UnusableError
 from stages.media.recordings import require_reader, samples_of
 from stages.media.sounds import Sounds
 from stages.sources import RawImage, Source, content_of
-from stages.sources.archive import archive_tree
-from stages.sources.folder import Folder
+from stages.sources.archive import tree_at
 from stages.sources.noises import Noises, Without
-from stages.sources.tree import Tree, Wanted, tree_source
+from stages.sources.tree import Wanted, tree_source
 
 MEDIUM = Sounds()
 
@@ -60,12 +59,7 @@ def read(params: Ingest, options: Options) -> Source:
     """
     medium, path = Sounds(options.rate), Path(params.path)
     wanted = Wanted(medium, SOUNDS)
-    if path.is_file():
-        tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
-    elif path.is_dir():
-        tree = Folder(path, params.max_pixels)
-    else:
-        raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of sounds")
+    tree = tree_at(path, params.max_pixels, options.max_ratio, wanted.extensions, "sounds")
     noises = None
     if options.noise is not None:
         if params.pairs is not None:

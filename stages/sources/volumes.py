@@ -17,13 +17,12 @@ from stages.media.cells import ends_to_say, npy
 from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
 from stages.sources import Content, RawImage, Source, content_of
-from stages.sources.archive import archive_tree
+from stages.sources.archive import tree_at
 from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
-from stages.sources.folder import Folder
 from stages.sources.names import of_system
 from stages.sources.series import Series
-from stages.sources.tree import Tree, Wanted, tree_source
+from stages.sources.tree import Wanted, tree_source
 
 MEDIUM = Volumes()
 _ARRAYS = (".npy", ".npz")
@@ -69,15 +68,9 @@ def _source(params: Ingest, options: Options) -> Source:
         elements = Elements("volumes", medium, _check, lambda _, values: npy(values), lambda _: "npy")
         return elements_of(found, options, elements)
     wanted = Wanted(medium, (*_ARRAYS, *SCANS, *SLICES, *MESHES))
-    if path.is_file():
-        tree: Tree = archive_tree(path, params.max_pixels, options.max_ratio, wanted.extensions)
-    elif path.is_dir():
-        tree = Folder(path, params.max_pixels)
-    else:
-        raise UserError(
-            "source-missing",
-            f"{path} is not there: set ingest.path to a folder or an archive of arrays and meshes, or to an npy or npz",
-        )
+    tree = tree_at(
+        path, params.max_pixels, options.max_ratio, wanted.extensions, "arrays and meshes, or to an npy or npz"
+    )
     series = Series(tree, params.max_pixels)
     source = tree_source("volumes", series, params, wanted=wanted)
     images = series.by_patient(_with_reader(source.images))
