@@ -14,7 +14,6 @@ from stages.common.errors import UserError, quoted
 from stages.common.params import Ingest
 from stages.common.sections import Positive, Section
 from stages.sources import Source
-from stages.sources.folder import Folder
 from stages.sources.kinds import advice_on
 from stages.sources.limits import EXTENSIONS, check_size, checked, inner_name, is_image, largest_file
 from stages.sources.lookup import Lookup
@@ -48,15 +47,6 @@ def read(params: Ingest, options: Options) -> Source:
 def archive_tree(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...] = EXTENSIONS) -> Tree:
     """The files with these extensions in the archive at a path, or in the only archive of the folder there."""
     return _tree(_archive_at(path), max_pixels, max_ratio, extensions)
-
-
-def tree_at(path: Path, max_pixels: int, max_ratio: float, extensions: tuple[str, ...], held: str) -> Tree:
-    """The files with these extensions in a folder or an archive; `held` says of what, if nothing is there."""
-    if path.is_file():
-        return archive_tree(path, max_pixels, max_ratio, extensions)
-    if path.is_dir():
-        return Folder(path, max_pixels)
-    raise UserError("source-missing", f"{path} is not there: set ingest.path to a folder or an archive of {held}")
 
 
 def _archive_at(path: Path) -> Path:

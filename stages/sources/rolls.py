@@ -20,7 +20,7 @@ from stages.media.medium import UnusableError
 from stages.media.rolls import Rolls, bar_at
 from stages.media.scores import STEPS, Score, moved, score_of
 from stages.sources import RawImage, Source, content_of
-from stages.sources.archive import tree_at
+from stages.sources.folder_or_archive import tree_at
 from stages.sources.tree import Wanted, tree_source
 
 

@@ -17,7 +17,7 @@ from stages.media.medium import UnusableError
 from stages.media.recordings import require_reader, samples_of
 from stages.media.sounds import Sounds
 from stages.sources import RawImage, Source, content_of
-from stages.sources.archive import tree_at
+from stages.sources.folder_or_archive import tree_at
 from stages.sources.noises import Noises, Without
 from stages.sources.tree import Wanted, tree_source
 

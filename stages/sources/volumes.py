@@ -17,9 +17,9 @@ from stages.media.cells import ends_to_say, npy
 from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
 from stages.sources import Content, RawImage, Source, content_of
-from stages.sources.archive import tree_at
 from stages.sources.array_files import Header
 from stages.sources.arrays import Elements, Named, elements_of
+from stages.sources.folder_or_archive import tree_at
 from stages.sources.names import of_system
 from stages.sources.series import Series
 from stages.sources.tree import Wanted, tree_source
