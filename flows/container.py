@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
-from flows.graph import Meta, Stage, read_meta
+from flows.graph import Stage
 from flows.sandbox import image_name, settings
+from stages.common.dvc_file import Meta, read_meta
 from stages.common.errors import TemporaryError, UserError, ending_signals, run_stage
 from stages.common.stage import parser_of
 

@@ -4,33 +4,11 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from stages.common.dvc import settle_git
+from stages.common.dvc import graph_stages, settle_git
+from stages.common.dvc_file import Meta, read_meta
 from stages.common.errors import UserError, one_line
-from stages.common.sections import first_problem
-
-
-class Meta(BaseModel):
-    """The part of a stage's free-form `meta:` for the orchestrator; other keys mean nothing to it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    image: str = "train"
-    """The container image, if stages run in containers."""
-    code: bool = False
-    """Whether it only reads the code: trials with the same code share its result, with any params."""
-    gpu: bool = False
-    network: bool = False
-    """Whether its container may reach the network."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds after which the stage is ended."""
-    retries: Annotated[int, Field(ge=0)] = 0
-    """Retries after a failure that may pass: never after bad input or a failed gate (exit code 2)."""
-    cpus: Annotated[float, Field(gt=0)] | None = None
-    memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +32,8 @@ def load_graph(workspace: Path) -> Graph:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    if (own := workspace / "dvc.yaml").exists():
+        graph_stages(own)  # says more than DVC of what is wrong
     settle_git(workspace)  # for all DVC commands of this process and of its run
     try:
         with Repo(str(workspace)) as repo:
@@ -101,14 +81,6 @@ def _name(found: Any, workspace: Path) -> str:
     """The stage's name for `dvc repro` in the workspace. DVC's own `addressing` depends on the current folder."""
     path = _path(found.path, workspace)
     return str(found.name) if path == "dvc.yaml" else f"{path}:{found.name}"
-
-
-def read_meta(values: dict[str, Any] | None, name: str) -> Meta:
-    """The `meta:` of stage `name`; UserError if it is invalid."""
-    try:
-        return Meta.model_validate(values or {})
-    except ValidationError as error:
-        raise UserError("stage-meta-invalid", f"dvc.yaml: meta of stage {name!r}: {first_problem(error)}") from None
 
 
 def _stage(found: Any, graph: Any, workspace: Path) -> Stage:

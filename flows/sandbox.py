@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flows.graph import Meta
+from stages.common.dvc_file import Meta
 from stages.common.params import load_params
 from stages.common.provenance import git_state
 from stages.stores.folder import FolderStore

@@ -21,12 +21,12 @@ from prefect.settings import PREFECT_API_URL
 from ruamel.yaml import YAML
 
 from flows.container import check_engine
-from flows.graph import Meta
 from flows.leftovers import end_killed_runs
 from flows.lock import Lock
 from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
+from stages.common.dvc_file import Meta
 from stages.common.errors import UserError, ending_signals, run_stage, say_last
 from stages.common.stage import parser_of
 

@@ -10,7 +10,7 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from flows.graph import Meta
+from stages.common.dvc_file import Meta
 from stages.common.identity import DECIDES_NOTHING, code_of
 from stages.common.params import Params
 from stages.selection.metrics import METRICS

@@ -11,8 +11,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stages.common.dvc_file import require_sound
 from stages.common.errors import UserError
 from stages.common.git import is_own
+from stages.common.sections import yaml_problem
 
 _SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
 """The variable with the folder of DVC's system settings, which all other settings override."""
@@ -60,15 +62,32 @@ def has_changed(stage: str, path: str, folder: Path = Path()) -> bool:
 
 
 def graph_stages(graph: Path) -> dict[str, Any]:
-    """The stages of dvc.yaml, by name. Raises UserError if it is missing, or has merge conflicts."""
+    """The stages of dvc.yaml, by name. Raises UserError if it is missing, or DVC or a flow would refuse it."""
     found = _stages(graph)
+    if found is None and (problem := _problem(graph)):
+        raise UserError(
+            "pipeline-unreadable",
+            f"{graph} is not valid YAML{problem}: mend it, or restore it (`git checkout {graph}`)",
+        )
     if found is None:
         raise UserError(
             "pipeline-unreadable",
             f"{graph} is missing, or is no pipeline of DVC: run in the repository's root folder, or restore it "
             f"(`git checkout {graph}`)",
         )
+    require_sound(found, graph)
     return found
+
+
+def _problem(path: Path) -> str:
+    """The line where a file is not valid YAML; empty if it is."""
+    try:
+        YAML(typ="safe", pure=True).load(path)
+    except (YAMLError, UnicodeDecodeError) as error:
+        return yaml_problem(error)
+    except OSError:
+        return ""
+    return ""
 
 
 def locked_stages(lock: Path) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from flows.container import check_engine, end_containers, engine
-from flows.graph import Meta, Stage
+from flows.graph import Stage
 from flows.sandbox import image_name, settings
+from stages.common.dvc_file import Meta
 from stages.common.errors import TRY_AGAIN
 from stages.common.provenance import git_state
 from tests.flows.docker_engine import IN_CONTAINER, as_stage, built_images, containers, need_engine, stage_environment

@@ -1,5 +1,6 @@
 """The graph that flows read from DVC, and its picture."""
 
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -46,24 +47,45 @@ def test_stages_of_a_loop_and_of_a_folder_within_have_the_names_that_dvc_takes(
 
 
 @pytest.mark.parametrize(
-    ("meta", "sentence"),
+    ("key", "value", "code", "sentence"),
     [
-        ({"timeout": "soon"}, "meta of stage 'first': timeout: input should be a valid number"),
-        ({"retries": -1}, "meta of stage 'first': retries: input should be greater than or equal to 0"),
+        (
+            "meta",
+            {"timeout": "soon"},
+            "stage-meta-invalid",
+            "stages.first.meta.timeout = 'soon' is refused: it must be a ",
+        ),
+        (
+            "meta",
+            {"retries": -1},
+            "stage-meta-invalid",
+            "stages.first.meta.retries = -1 is refused: it must be at least",
+        ),
+        ("meta", "fast", "stage-meta-invalid", "stages.first.meta = 'fast' is refused: it must be a mapping"),
+        ("param", ["train"], "stage-invalid", "stages.first.param = [...] is not a known key: did you mean 'params'?"),
+        ("outs", "first.txt", "stage-invalid", "stages.first.outs = 'first.txt' is refused: it must be a list"),
+        ("cmd", None, "stage-invalid", "stages.first.cmd: None is none of a command and a list of commands"),
     ],
 )
-def test_a_meta_that_cannot_be_meant_is_named(tmp_path: Path, meta: dict[str, object], sentence: str) -> None:
-    stages = chain("first")
-    stages["first"]["meta"] = meta
-    with refused("stage-meta-invalid", sentence):
+def test_a_stage_that_cannot_be_meant_is_named_with_its_line(
+    tmp_path: Path, key: str, value: object, code: str, sentence: str
+) -> None:
+    stages = chain("zeroth", "first")
+    stages["first"][key] = value
+    with refused(code, f"dvc.yaml, line 6: {sentence}"):
         load_graph(make_workspace(tmp_path / "toy", stages))
 
 
-def test_a_dvc_yaml_that_is_not_valid_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.tried(
+    "a dvc.yaml with a tab",
+    "dvc.yaml is not valid YAML, line 2: found character '\\t' that cannot start any token: mend it",
+)
+def test_a_dvc_yaml_that_is_not_yaml_is_told_with_the_line(tmp_path: Path, read: Callable[[str], None]) -> None:
     workspace = make_workspace(tmp_path / "toy", {})
-    (workspace / "dvc.yaml").write_text("stages:\n  first:\n    comand: true\n")
-    with refused("pipeline-unreadable"):
+    (workspace / "dvc.yaml").write_text("stages:\n\tfirst: {cmd: true}\n")
+    with refused("pipeline-unreadable") as refusal:
         load_graph(workspace)
+    read(str(refusal.value))
 
 
 def test_the_picture_has_every_stage_in_the_color_of_its_outcome_and_no_arrow_that_follows_from_others(
