@@ -1,8 +1,8 @@
 """`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
 
-Reads params.yaml, dvc.yaml, the names (never the content) of the source's files, what ingest says that it brought, and
-what git and DVC's settings say. Changes one file only: it removes the note "not published" from published.json, so that
-the next run publishes that experiment.
+Reads params.yaml, dvc.yaml, the names of the source's files (of its first pictures the sizes), what ingest says that it
+brought, and what git and DVC's settings say. Changes one file only: it removes the note "not published" from
+published.json, so that the next run publishes that experiment.
 """
 
 import json
@@ -31,6 +31,7 @@ from stages.media.settings import require_settings
 from stages.releases import card
 from stages.sources import Source, checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
+from stages.sources.sizes import notes_of_size
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -44,7 +45,7 @@ def main() -> None:
     if params.upload.publish == "runs":
         publish_again(Path())
     print("nothing is wrong, as far as can be known before a run")
-    of_data = _notes_of_data(params) if source is None else source.notes
+    of_data = _notes_of_data(params) if source is None else _notes_of_source(source, params)
     notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
@@ -297,6 +298,13 @@ def _notes_of_data(params: Params) -> Iterator[str]:
         with suppress(UserError):  # its outputs are gone, and will be made again
             for problem in foreseen(params, read_raw_set(Path("data/raw")).known(params.normalize)):
                 yield f"of the data as ingest brought it last: {problem}"
+
+
+def _notes_of_source(source: Source, params: Params) -> Iterator[str]:
+    """What its names tell, and the sizes of its first pictures."""
+    with suppress(ModuleNotFoundError):
+        yield from notes_of_size(source, params.normalize)
+    yield from source.notes
 
 
 def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[str]]:

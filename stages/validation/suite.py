@@ -4,6 +4,7 @@ Thresholds and severities are those of `validate` in params.yaml. Great Expectat
 """
 
 from dataclasses import replace
+from math import prod
 
 import pandas as pd
 
@@ -40,6 +41,9 @@ _BECAME_ALIKE = (
     "images that differ in color or detail alone become alike in gray or small: look at the pairs, and at "
     "normalize.channels, height and width"
 )
+_BLUR = (
+    "what is enlarged is a blur, which a model learns, too: lower normalize.height and width, or bring larger images"
+)
 _DEPTH = "where their type holds more than they use, set normalize.white to auto (and black, if 0 is not black)"
 _WITHOUT_CLASSES = "ingest.labels: false, and train.family to one such as infogan"
 _OF_LEVELS = {"brightness", "contrast"}
@@ -62,6 +66,7 @@ def suite(found: Tables, manifest: Manifest, twins: Twins, limits: Validate) -> 
         *_balance(manifest, limits),
         *_attributes(manifest),
         *_outliers(images, manifest, limits),
+        *_enlarged(images, manifest),
         *_of_medium(manifest.medium),
     ]
     return [replace(one, name=words.said(one.name), advice=words.said(one.advice)) for one in asked]
@@ -254,6 +259,18 @@ def _outliers(images: pd.DataFrame, manifest: Manifest, limits: Validate) -> lis
         mostly(unlike, "images", BETWEEN, light, share=share, severity=severity.brightness),
         mostly(of_another_size, "images", BETWEEN, size, share=share, severity=severity.source_size),
     ]
+
+
+def _enlarged(images: pd.DataFrame, manifest: Manifest) -> list[Check]:
+    """A warning on pictures of fewer pixels than normalize makes of them; nothing where there is none."""
+    sides = manifest.shape[1:]
+    asked = prod(sides)
+    if "picture files" in manifest.medium.lacks or (images["source_pixels"] >= asked).all():
+        return []
+    size = " x ".join(map(str, sides))
+    name = f"Every source has at least the {asked:,} pixels ({size}) that normalize makes of it"
+    enlarged = between(name, "images", "source_pixels", asked, unit=EXCEPTIONS, severity="warning")
+    return [replace(enlarged, limit=0, advice=_BLUR)]
 
 
 def _of_medium(medium: Medium) -> list[Check]:
