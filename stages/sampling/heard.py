@@ -76,4 +76,6 @@ def write_heard(folder: Path, medium: Medium, heard: Heard, mark: Mark) -> None:
                 marked = with_mark(content, mark) if column == _MADE else content
                 (folder / f"{files[column]}.{suffix}").write_bytes(marked)
         rows.append({"title": row.title, "files": files})
-    write_json(folder / "heard.json", {"columns": heard.columns if rows else [], "rows": rows})
+    # DVC needs the folder, and warns of an empty one.
+    none = {} if medium.plays else {"reason": f"{medium.words.many} make no sound: there is nothing to hear"}
+    write_json(folder / "heard.json", {"columns": heard.columns if rows else [], "rows": rows, **none})

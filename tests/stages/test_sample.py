@@ -142,6 +142,12 @@ def unconditional(folder: Path, latent_distribution: str = "normal") -> Generato
     return generator
 
 
+def test_of_pictures_it_is_said_why_there_is_nothing_to_hear(finished: Path) -> None:
+    listed = {path.name: json.loads(path.read_text()) for path in (finished / "plots/heard").iterdir()}
+    reason = "images make no sound: there is nothing to hear"
+    assert listed == {"heard.json": {"columns": [], "rows": [], "reason": reason}}
+
+
 def test_an_unconditional_model_gives_images_without_labels(tmp_path: Path) -> None:
     unconditional(tmp_path)
     assert sample(sample_params(tmp_path), tmp_path) == 150
