@@ -315,7 +315,8 @@ def _of_all_stages(best: Advice, looks: Looks, params: Params) -> str:
     others = minutes_of_others(best, looks, params)
     if others is None:
         return "other stages come on top, above all evaluator and select"
-    return f"with all other stages the first takes about {best.minutes + others:.1f}, by the table of {BENCHMARKS_PAGE}"
+    whole = f"{best.minutes + others:.1f}"
+    return f"with all other stages the first takes about {whole}, if these are as fast here as in {BENCHMARKS_PAGE}"
 
 
 def minutes_of_others(best: Advice, looks: Looks, params: Params) -> float | None:
