@@ -18,8 +18,7 @@ Change = Callable[[Tensor, torch.Generator], Tensor]
 
 def _corners(images: Tensor, highest: Sequence[int], random: torch.Generator) -> list[Tensor]:
     """Along each axis a random place in [0, highest] for each image, `[N,1]`."""
-    drawn = [integers(0, most + 1, (len(images), 1), random) for most in highest]
-    return [places.to(images.device, non_blocking=True) for places in drawn]
+    return [integers(0, most + 1, (len(images), 1), random, images.device) for most in highest]
 
 
 def windows(images: Tensor, corners: Sequence[Tensor], size: Sequence[int]) -> Tensor:
@@ -84,7 +83,7 @@ def turns(images: Tensor, random: torch.Generator) -> Tensor:
 
     Half the images do not change, so that the generator need not make rotated ones (Karras et al. 2020, section 2.2).
     """
-    drawn = integers(0, 6, (len(images),), random).to(images.device, non_blocking=True)
+    drawn = integers(0, 6, (len(images),), random, images.device)
     quarters = torch.where(drawn < 4, drawn, 0)
     turned = torch.stack([images.rot90(quarter, (-2, -1)) for quarter in range(4)])
     return turned[quarters, torch.arange(len(images), device=images.device)]
@@ -92,7 +91,7 @@ def turns(images: Tensor, random: torch.Generator) -> Tensor:
 
 def mirrors(images: Tensor, random: torch.Generator) -> Tensor:
     """Mirror a quarter of the images, left and right; the others do not change."""
-    drawn = integers(0, 4, (len(images), *[1] * (images.ndim - 1)), random).to(images.device, non_blocking=True)
+    drawn = integers(0, 4, (len(images), *[1] * (images.ndim - 1)), random, images.device)
     return torch.where(drawn == 0, images.flip(-1), images)
 
 

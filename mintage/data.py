@@ -28,7 +28,7 @@ def hide_labels(labels: Tensor, share: float, seed: int) -> Tensor:
 
 def wrong_labels(labels: Tensor, classes: int, random: torch.Generator) -> Tensor:
     """For each label `[N]` another label; all others are equally likely."""
-    return (labels + integers(1, classes, labels.shape, random).to(labels.device, non_blocking=True)) % classes
+    return (labels + integers(1, classes, labels.shape, random, labels.device)) % classes
 
 
 def wrong_in_one(conditions: Tensor, channels: int) -> Tensor:

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from functools import reduce
 from operator import add
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +37,8 @@ class Engine:
         self.averages = {
             name: deepcopy(game.get_submodule(name)).eval().requires_grad_(False) for name in game.released
         }
-        self.optimizers = {side: make_optimizer(game.mover(side), self._player(side)) for side in game.sides}
+        self.optimizers = {side: make_optimizer(game.mover(side), getattr(recipe, side)) for side in game.sides}
         self._drops = any(isinstance(layer, RANDOM) for layer in game.modules())
-
-    def _player(self, side: str) -> Any:
-        return getattr(self.recipe, side)
 
     def turn(self, real: RealImages, batch_size: int, images_seen: int, seed: int) -> dict[str, Tensor]:
         """Every step of one turn of the game, then the moving averages. Reads nothing back from the device.
@@ -53,7 +49,7 @@ class Engine:
         """
         decayed = progress(images_seen, self.recipe.decay_images)
         for side, optimizer in self.optimizers.items():
-            set_pace(optimizer, self._player(side), decayed)
+            set_pace(optimizer, getattr(self.recipe, side), decayed)
         steps = self.game.schedule(images_seen, batch_size)
         found: dict[str, list[Tensor]] = {}
         with self._random_layers(seed, images_seen):

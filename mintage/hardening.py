@@ -38,14 +38,14 @@ def exchange_judgments(real: Judgment, fake: Judgment, chosen: Tensor) -> tuple[
 
 def coins(rows: int, share: float, random: torch.Generator, device: torch.device) -> Tensor:
     """`[N]`, bool: True in each row with probability `share`."""
-    return (uniform((rows,), random) < share).to(device, non_blocking=True)
+    return uniform((rows,), random, device) < share
 
 
 def add_noise(images: Tensor, deviation: float, random: torch.Generator) -> Tensor:
     """Gaussian noise on every pixel, in float32 (Sonderby et al. 2017; Arjovsky and Bottou 2017); unchanged for 0."""
     if deviation == 0:
         return images
-    return images.float() + deviation * normal(images.shape, random).to(images.device, non_blocking=True)
+    return images.float() + deviation * normal(images.shape, random, images.device)
 
 
 def noise_at(deviation: float, images_seen: int, fades_over: float) -> float:

@@ -49,7 +49,7 @@ def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator)
 
 def dragan(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """E (|grad D| - 1)^2 around real images alone (Kodali et al. 2017): noise of half their standard deviation."""
-    noise = uniform(real.shape, random).to(real.device, non_blocking=True)
+    noise = uniform(real.shape, random, real.device)
     return _distance_to_one(squared_slopes(critic, real + 0.5 * _spread(real) * noise * uniform_by_image(real, random)))
 
 

@@ -1,8 +1,9 @@
 """Random numbers that depend on their purpose and on how many images were seen, never on history."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 
@@ -39,19 +40,26 @@ def uniform_by_image(images: torch.Tensor, random: torch.Generator) -> torch.Ten
     return uniform((len(images), *[1] * (images.ndim - 1)), random).to(images, non_blocking=True)
 
 
-def uniform(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
+def uniform(shape: Sequence[int], random: torch.Generator, device: torch.device | None = None) -> torch.Tensor:
     """Numbers in [0,1), a row for each of this process's images; drawn for the whole batch."""
+    return _drawn(torch.rand, shape, random, device)
+
+
+def normal(shape: Sequence[int], random: torch.Generator, device: torch.device | None = None) -> torch.Tensor:
+    """Standard normal numbers, likewise."""
+    return _drawn(torch.randn, shape, random, device)
+
+
+def integers(
+    start: int, stop: int, shape: Sequence[int], random: torch.Generator, device: torch.device | None = None
+) -> torch.Tensor:
+    """Integers in [start, stop), likewise."""
+    return _drawn(partial(torch.randint, start, stop), shape, random, device)
+
+
+def _drawn(
+    draw: Callable[..., torch.Tensor], shape: Sequence[int], random: torch.Generator, device: torch.device | None
+) -> torch.Tensor:
     rows, *rest = shape
-    return processes.share(torch.rand(rows * processes.count(), *rest, generator=random))
-
-
-def normal(shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
-    """Standard normal numbers, a row for each of this process's images; drawn for the whole batch."""
-    rows, *rest = shape
-    return processes.share(torch.randn(rows * processes.count(), *rest, generator=random))
-
-
-def integers(start: int, stop: int, shape: Sequence[int], random: torch.Generator) -> torch.Tensor:
-    """Integers in [start, stop), a row for each of this process's images; drawn for the whole batch."""
-    rows, *rest = shape
-    return processes.share(torch.randint(start, stop, (rows * processes.count(), *rest), generator=random))
+    whole = draw((rows * processes.count(), *rest), generator=random)
+    return processes.share(whole).to(device or whole.device, non_blocking=True)

@@ -1,10 +1,9 @@
 """Rules on translations, in pairs or between domains, and on words; see `mintage.rules`."""
 
 from mintage.conditioning.discriminator import NONE
-from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, Recipe, set_axes
+from mintage.recipes import OF_IMAGES, OF_ONE_DISCRIMINATOR, set_axes
 from mintage.setting import Rule, Setting
 
-_PLAIN = Recipe("", "mlp", 4)
 _FEWEST_CLASSES = _A_PAIR = 2
 
 
@@ -260,7 +259,7 @@ WORDS: list[Rule] = [
         "words have no such axis, which is of images: leave {axes} as the family has it",
     ),
     (
-        lambda s: not s.game.of_words and s.recipe.roll_outs != _PLAIN.roll_outs,
+        lambda s: [] if s.game.of_words else set_axes(s.recipe, ("roll_outs",)),
         "only what is written word by word is finished again: leave roll_outs as it is",
     ),
 ]

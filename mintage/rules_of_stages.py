@@ -5,7 +5,7 @@ from dataclasses import replace
 from mintage.conditioning.discriminator import NONE
 from mintage.model_config import ModelConfig, inverting_config, model_config
 from mintage.recipes import OF_GENERATORS, set_axes
-from mintage.setting import Rule, Setting
+from mintage.setting import Rule, Setting, enlargement
 
 _SHOWN = 10
 """Names of classes or attributes, at most, in a sentence."""
@@ -62,18 +62,17 @@ def _some(names: tuple[str, ...], start: int) -> str:
     return f"{', '.join(parts)} ({len(names)} in all)"
 
 
-def _differ_in(setting: Setting, part: str) -> bool:
+def _latents_differ(setting: Setting) -> bool:
     both = _stages(setting)
-    if both is None:
+    return both is not None and _latents(both[0]) != _latents(both[1])
+
+
+def _shapes_differ(setting: Setting) -> bool:
+    """Whether the second stage cannot enlarge the images of the first."""
+    if (both := _stages(setting)) is None:
         return False
-    first, second = both
-    if part == "latents":
-        return _latents(first) != _latents(second)
-    return first.image_shape[0] != second.image_shape[0] or not _fit(first.image_shape[1:], second.image_shape[1:])
-
-
-def _fit(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    return small in [tuple(-(-side // times) for side in large) for times in (1, 2, 4, 8)]
+    (channels, *small), (own, *large) = (config.image_shape for config in both)
+    return channels != own or enlargement(tuple(small), tuple(large)) is None
 
 
 WITHOUT_FIRST = "this family has no use of a first stage: leave out first, or set family to stackgan or age_cgan"
@@ -94,7 +93,7 @@ STAGES: list[Rule] = [
         "a second stage learns in a game without an encoder: set game to adversarial, or network to another",
     ),
     (
-        lambda s: _differ_in(s, "latents"),
+        _latents_differ,
         "both stages are made of the same latents: set latent_size, latent_distribution and, with a code, "
         "discriminator.conditioning, code_categories and code_continuous as in the first stage's config.json",
     ),
@@ -127,7 +126,7 @@ STAGES: list[Rule] = [
         "an encoder alone learns, which has no such axis: leave {axes} as the family has it",
     ),
     (
-        lambda s: _differ_in(s, "shape"),
+        _shapes_differ,
         "images must have as many channels as those of the first stage, and be 1, 2, 4 or 8 times as high and wide: "
         "set channels, height and width so, or name another first stage",
     ),

@@ -107,9 +107,7 @@ class Setting:
     @property
     def enlargement(self) -> int | None:
         """How many times as high and wide as its source an image is, rounded up; None if none of `_TIMES`."""
-        sizes = (self.real.source_shape or self.real.shape)[1:]
-        chain = [tuple(-(-side // times) for side in self.real.shape[1:]) for times in _TIMES]
-        return _TIMES[chain.index(sizes)] if sizes in chain else None
+        return enlargement((self.real.source_shape or self.real.shape)[1:], self.real.shape[1:])
 
     @property
     def alike(self) -> bool:
@@ -147,6 +145,12 @@ class Setting:
     def norms(self) -> tuple[Layers, Layers]:
         """The layers of the generator, and of the discriminator."""
         return Layers(self.recipe.generator.normalization), Layers(self.recipe.discriminator.normalization)
+
+
+def enlargement(small: tuple[int, ...], large: tuple[int, ...]) -> int | None:
+    """How many times as large as the sides `small` the sides `large` are, rounded up; None if none of `_TIMES`."""
+    chain = [tuple(-(-side // times) for side in large) for times in _TIMES]
+    return _TIMES[chain.index(small)] if small in chain else None
 
 
 Rule = tuple[Callable[[Setting], bool | list[str]], str]

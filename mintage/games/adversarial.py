@@ -173,9 +173,7 @@ class Adversarial(OneDiscriminator):
         """How far each target is softened, `[N]` in [0, `soft_labels`); None without soft labels."""
         if not self.recipe.soft_labels:
             return None
-        return self.recipe.soft_labels * uniform(logits.real.shape, step.random("labels/soft")).to(
-            logits.real.device, non_blocking=True
-        )
+        return self.recipe.soft_labels * uniform(logits.real.shape, step.random("labels/soft"), logits.real.device)
 
     def _mismatched(self, images: Tensor, condition: Tensor | None, step: Step) -> list[Shown]:
         """If the recipe is matching-aware: real images with a wrong label, or with another image's condition."""
@@ -197,20 +195,18 @@ class Adversarial(OneDiscriminator):
         head = self.discriminator.head
         if head is None or head.column is None:
             return {}
-        on_both = [head.loss_on_real(on_real, labels), head.loss_on_fake(on_fake, labels, self._code(latents))]
+        code = code_of(self.config, latents)
+        on_both = [head.loss_on_real(on_real, labels), head.loss_on_fake(on_fake, labels, code)]
         losses = [loss for loss in on_both if loss is not None]
         return {head.column: self.recipe.discriminator.auxiliary_weight * torch.stack(losses).sum()}
 
     def _readable(self, on_fake: Judgment, labels: Tensor | None, latents: Tensor) -> Losses:
         """The generator's loss beside the game: how badly its class or code can be read."""
         head = self.discriminator.head
-        loss = None if head is None else head.loss_on_fake(on_fake, labels, self._code(latents))
+        loss = None if head is None else head.loss_on_fake(on_fake, labels, code_of(self.config, latents))
         if loss is None or head is None:
             return {}
         return {f"generator_{head.column}": self.recipe.generator.auxiliary_weight * loss}
-
-    def _code(self, latents: Tensor) -> Tensor | None:
-        return code_of(self.config, latents)
 
     def _penalties(self, real: Tensor, fake: Tensor, condition: Tensor | None, step: Step) -> Losses:
         if not any(penalty.loss for _, penalty in self.penalties):

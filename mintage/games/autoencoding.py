@@ -102,7 +102,7 @@ class Autoencoding(OneDiscriminator):
         images, _ = scene.real.batch(*step.rows)
         with self.autocast:
             codes = self.generator.encode(images)
-        noise = normal(codes.mean.shape, step.random("code")).to(scene.device, non_blocking=True)
+        noise = normal(codes.mean.shape, step.random("code"), scene.device)
         drawn = codes.draw(noise)
         start = drawn.detach().requires_grad_()
         if not self.judged:

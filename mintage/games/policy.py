@@ -3,8 +3,6 @@
 First it learns by likelihood, over `pretrain_images`; then the discriminator alone, a quarter as long; then both.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -58,7 +56,8 @@ class Policy(OneDiscriminator):
         if side == "discriminator":
             with torch.set_grad_enabled(position >= first):
                 return self._discriminator_losses(scene)
-        likelihood = -self._writer.log_likelihood(self._tokens(scene.real.batch(*scene.step.rows)[0])).mean()
+        tokens = as_tokens(scene.real.batch(*scene.step.rows)[0], self.words)
+        likelihood = -self.generator.network.log_likelihood(tokens).mean()
         loss = likelihood if position < first else likelihood.detach()
         if position >= first * (1 + _ALONE):
             loss = self._policy_loss(scene)
@@ -73,13 +72,6 @@ class Policy(OneDiscriminator):
             return {}
         return self.objective.statistics(gathered(parts, "real"), gathered(parts, "fake"))
 
-    @property
-    def _writer(self) -> Writer:
-        return self.generator.network
-
-    def _tokens(self, samples: Tensor) -> Tensor:
-        return as_tokens(samples, self.words)
-
     def _fakes(self, scene: Scene) -> Tensor:
         with torch.no_grad():
             return self.generator(scene.step.latents(self.config, scene.device))
@@ -93,13 +85,12 @@ class Policy(OneDiscriminator):
 
     def _policy_loss(self, scene: Scene) -> Tensor:
         """Minus the sum over words of log p times (reward - mean reward of the other sequences) (equation 7)."""
-        tokens = self._tokens(scene.once("fakes", lambda: self._fakes(scene)))
+        tokens = as_tokens(scene.once("fakes", lambda: self._fakes(scene)), self.words)
         count, length = tokens.shape
         shape = (count, self.recipe.roll_outs, length - 1, length)
-        draws = uniform(shape, scene.step.random("roll-outs")).to(scene.device, non_blocking=True)
-        network: Any = self.follower.network
-        rewards = self._rewards(tokens, finish(network, tokens, draws))
-        return -(self._writer.log_likelihood(tokens) * less_others_mean(rewards)).sum(1).mean()
+        draws = uniform(shape, scene.step.random("roll-outs"), scene.device)
+        rewards = self._rewards(tokens, finish(self.follower.network, tokens, draws))
+        return -(self.generator.network.log_likelihood(tokens) * less_others_mean(rewards)).sum(1).mean()
 
     @torch.no_grad()
     def _rewards(self, tokens: Tensor, rolled: Tensor) -> Tensor:
