@@ -225,15 +225,7 @@ def main() -> None:
     split = Split(DATA / "train")
     judge = Judge(min(arguments.samples, len(split)), arguments.classifier_images)  # the floor has no more images
     params = load_section(Train)
-    settings = {
-        "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),
-        "budget": asdict(budget),
-        "samples": judge.samples,
-        "classifier": asdict(judge.schedule),
-        "data": read_json(DATA / "manifest.json")["fingerprint"],
-        "evaluator": judge.sha256,
-    }
-    protocol = json.loads(json.dumps(settings))  # as a line of the log has it, where a tuple is a list
+    protocol = protocol_of(params, budget, judge)
     log = Log(arguments.out)
     if not any("floor" in row for row in done(log, protocol)):
         log.keep({"protocol": protocol, "floor": judge.floor(split)})
@@ -244,6 +236,19 @@ def main() -> None:
                 found = run(of_run, split, judge, budget, arguments.out / f"{family}-{seed}.png")
                 log.keep({"protocol": protocol} | found)
     print("\n".join(table(done(log, protocol), budget)))
+
+
+def protocol_of(params: Train, budget: Budget, judge: Judge) -> Row:
+    """All that decides a run's figures beside its family and seed."""
+    settings = {
+        "params": params.model_dump(exclude={"family", "seed", "images", "checkpoint_every"}),
+        "budget": asdict(budget),
+        "samples": judge.samples,
+        "classifier": asdict(judge.schedule),
+        "data": read_json(DATA / "manifest.json")["fingerprint"],
+        "evaluator": judge.sha256,
+    }
+    return json.loads(json.dumps(settings))  # as a line of the log has it, where a tuple is a list
 
 
 def done(log: Log, protocol: Row) -> list[Row]:

@@ -184,12 +184,17 @@ def sheet(rows: list[Tensor], known: Melodies) -> bytes:
     return encode_png(grid(medium.pixels(torch.cat([as_rolls(row[:SHOWN]) for row in rows]).numpy()), SHOWN, 1))
 
 
+def learned(data: Dataset, family: str, images: int, folder: Path) -> mintage.Model | None:
+    """The model after `images` bars; None if the folder has one of a longer training."""
+    run = mintage.train(data, family, images, folder=folder, device="cpu", progress=False)
+    return None if run.images > 2 * images else run.model
+
+
 def from_noise(known: Melodies, images: int, folder: Path) -> None:
     data = Dataset(as_rolls(known.train))
-    run = mintage.train(data, "midinet", images, folder=folder, device="cpu", progress=False)
-    if run.images > 2 * images:  # it resumed from a longer training
+    if (model := learned(data, "midinet", images, folder)) is None:
         return
-    rolls = [run.model.sample(len(known.held), seed) for seed in range(DRAWS)]
+    rolls = [model.sample(len(known.held), seed) for seed in range(DRAWS)]
     made = [sounding(one) for one in rolls]
     print(line(f"generated, after {images:,} bars", made, known), flush=True)
     by_chain = Chain(known.train).draw(SHOWN, known.held.shape[2], 0)
@@ -199,16 +204,15 @@ def from_noise(known: Melodies, images: int, folder: Path) -> None:
 
 def following(known: Melodies, images: int, folder: Path) -> None:
     data = Dataset(as_rolls(known.train), source=as_rolls(known.before_train))
-    run = mintage.train(data, "midinet_following", images, folder=folder / "following", device="cpu", progress=False)
-    if run.images > 2 * images:
+    if (model := learned(data, "midinet_following", images, folder / "following")) is None:
         return
     before = as_rolls(known.before_held)
-    made = [sounding(run.model.translate(before, seed=seed)) for seed in range(DRAWS)]
+    made = [sounding(model.translate(before, seed=seed)) for seed in range(DRAWS)]
     print(line(f"after {images:,} bars, each from the bar before", made, known))
     print(f"  {steps_across(made, known)}", flush=True)
     bars = [before[:SHOWN]]
     for seed in range(3):
-        bars.append(as_rolls(sounding(run.model.translate(bars[-1], seed=seed))))
+        bars.append(as_rolls(sounding(model.translate(bars[-1], seed=seed))))
     tunes = torch.stack(bars, 1)[1:]
     save_midi(folder / "following.mid", tunes.flatten(0, 1), known.lowest)
 
@@ -231,13 +235,12 @@ def by_both(known: Melodies, images: int, folder: Path) -> None:
             (known.held, known.before_held, known.chords_held),
         )
     )
-    run = mintage.train(train, "midinet_both", images, folder=folder / "both", device="cpu", progress=False)
-    if run.images > 2 * images:
+    if (model := learned(train, "midinet_both", images, folder / "both")) is None:
         return
     assert held.source is not None
     assert held.attributes is not None
     both = with_attributes(held.source, held.attributes)
-    made = [sounding(run.model.translate(both, seed=seed)) for seed in range(DRAWS)]
+    made = [sounding(model.translate(both, seed=seed)) for seed in range(DRAWS)]
     print(line(f"after {images:,} bars, each from the bar before and of its chord", made, known))
     print(f"  {steps_across(made, known)}\n  of their chord: {chord_shares(made, known)}", flush=True)
 
@@ -247,16 +250,12 @@ def by_chord(known: Melodies, images: int, folder: Path) -> None:
         Dataset(as_rolls(bars), attributes=_told(chords))
         for bars, chords in ((known.train, known.chords_train), (known.held, known.chords_held))
     )
-    run = mintage.train(data, "midinet_chords", images, folder=folder / "chords", device="cpu", progress=False)
-    if run.images > 2 * images:
+    if (model := learned(data, "midinet_chords", images, folder / "chords")) is None:
         return
-    generator = run.model.generator
-    latents = [
-        torch.randn(len(held), generator.config.latent_size, generator=torch.Generator().manual_seed(seed))
-        for seed in range(DRAWS)
-    ]
+    generators = [torch.Generator().manual_seed(seed) for seed in range(DRAWS)]
+    latents = [torch.randn(len(held), model.latent_size, generator=each) for each in generators]
     with torch.inference_mode():
-        made = [sounding(generator(each, held.attributes)) for each in latents]
+        made = [sounding(model.generator(each, held.attributes)) for each in latents]
     print(line(f"after {images:,} bars, each of a held-out bar's chord", made, known))
     print(f"  of their chord: {chord_shares(made, known)}", flush=True)
     save_midi(folder / "chords.mid", as_rolls(made[0][:SHOWN]), known.lowest)
@@ -295,9 +294,9 @@ def main() -> None:
     by_chain = [chain.draw(len(held), held.shape[2], seed) for seed in range(DRAWS)]
     print(line("Markov chain of notes", by_chain, known), flush=True)
     single = following if options.following else by_chord if options.chords else from_noise
-    learned = by_both if options.following and options.chords else single
+    kind = by_both if options.following and options.chords else single
     for images in [images for images in IMAGES if images <= options.images]:
-        learned(known, images, options.run / known.name)
+        kind(known, images, options.run / known.name)
 
 
 if __name__ == "__main__":

@@ -292,19 +292,23 @@ def main() -> None:
             turns[f"compiled, {mode}"] = compiled(ours(case, images, labels, device, precision), mode)
         found = rates(turns, device, arguments.rounds, arguments.seconds)
         print(case.name)
-        for name, figures in found.items():
-            wall, busy = (ratio(figures, found["textbook loop"], clock) for clock in (0, 1))
-            rates_of = [median(figure[clock] for figure in figures) for clock in (0, 1)]
-            print(
-                f"  {name:26} {rates_of[0]:9,.0f} by the clock, {wall:5.2f} times the textbook loop;"
-                f" {rates_of[1]:9,.0f} a CPU second, {busy:5.2f} times"
-            )
-        an_image = flops(turns["trainer"])
-        reached = an_image * median(figure[1] for figure in found["trainer"])
-        print(f"  the trainer computes {an_image / 1e6:,.0f} MFLOP an image, ", end="")
-        print(f"{reached / 1e9:,.0f} GFLOP a CPU second: {reached / of_peak:.0%} of the product of matrices")
-        outside = 1 - ratio(found["trainer"], found["networks alone"], clock=1)
-        print(f"  share of the trainer's step outside networks, optimizers and average: {outside:.1%}")
+        print_rates(found, flops(turns["trainer"]), of_peak)
+
+
+def print_rates(found: dict[str, list[Rate]], an_image: float, of_peak: float) -> None:
+    """Print the figures of a case, whose trainer computes `an_image` FLOPs an image."""
+    for name, figures in found.items():
+        wall, busy = (ratio(figures, found["textbook loop"], clock) for clock in (0, 1))
+        rates_of = [median(figure[clock] for figure in figures) for clock in (0, 1)]
+        print(
+            f"  {name:26} {rates_of[0]:9,.0f} by the clock, {wall:5.2f} times the textbook loop;"
+            f" {rates_of[1]:9,.0f} a CPU second, {busy:5.2f} times"
+        )
+    reached = an_image * median(figure[1] for figure in found["trainer"])
+    print(f"  the trainer computes {an_image / 1e6:,.0f} MFLOP an image, ", end="")
+    print(f"{reached / 1e9:,.0f} GFLOP a CPU second: {reached / of_peak:.0%} of the product of matrices")
+    outside = 1 - ratio(found["trainer"], found["networks alone"], clock=1)
+    print(f"  share of the trainer's step outside networks, optimizers and average: {outside:.1%}")
 
 
 if __name__ == "__main__":
