@@ -8,8 +8,6 @@ clock and of all processors).
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.explorer import processor_seconds
+from benchmarks.memory import peak_of
 from benchmarks.options import natural
 from mintage.families import FAMILIES
 from stages.common.errors import run_stage
@@ -37,11 +36,6 @@ from tests.stages.webdriver import DRIVER, Browser, browser
 UNREAD = ("generator.safetensors", "samples/", "reports/", "plots/training/")
 CARD, TRAIN, SELECTION = "README.md", "provenance/train.json", "metrics/selection.json"
 DATA, LEVELS, VISITS = 20, ("good", "fair", "poor"), 5
-# The child reports its own peak: the parent's figure for it would include the parent's memory.
-PROGRAM = (
-    "import runpy; runpy.run_module('stages.gallery', run_name='__main__'); "
-    "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-)
 ASKED = {"family": "cgan", "level": "fair", "metric": "frechet_distance", "order": "best", "q": "gan good"}
 READY = "return performance.getEntriesByType('navigation')[0].loadEventEnd;"
 ANSWER = """
@@ -102,12 +96,10 @@ def copied(original: Release, count: int) -> Iterator[list[File]]:
 
 def built(title: str, options: list[str], site: Path) -> str:
     """A row of the table."""
-    command = [sys.executable, "-c", PROGRAM, "--url", *options]
     begun, before = time.monotonic(), os.times()
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak = peak_of("stages.gallery", "--url", *options) / 1000
     wall, after = time.monotonic() - begun, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    peak = int(ended.stdout.split("VmHWM:")[1].split()[0]) / 1000
     sizes = [path.stat().st_size for path in site.rglob("*") if path.is_file()]
     size, index = sum(sizes) / 1e6, (site / "index.html").stat().st_size / 1e6
     return f"| {title} | {cpu:.1f} | {wall:.0f} | {peak:.0f} | {len(sizes):,} | {size:.1f} | {index:.2f} |"

@@ -4,8 +4,6 @@ The table is made: ten classes, figures and hashes at random, as of photographs.
 """
 
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.memory import peak_of
 from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.files import write_json
@@ -23,11 +22,6 @@ from stages.media.images import Images
 
 CLASSES = 10
 SIDE = 32
-# The child reports its own peak: the parent's figure for it would include the parent's memory.
-PROGRAM = (
-    "import runpy; runpy.run_module('stages.validate', run_name='__main__'); "
-    "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-)
 
 
 def main() -> None:
@@ -39,12 +33,8 @@ def main() -> None:
         write_table(root / "data/normalized", rows)
         shutil.copy("params.yaml", root)
         start = time.perf_counter()
-        command = [sys.executable, "-c", PROGRAM]
-        ended = subprocess.run(
-            command, cwd=root, env={"PYTHONPATH": str(Path.cwd())}, capture_output=True, text=True, check=True
-        )
+        peak = peak_of("stages.validate", cwd=root, env={"PYTHONPATH": str(Path.cwd())}) / 1e6
         seconds = time.perf_counter() - start
-    peak = int(ended.stdout.split("VmHWM:")[1].split()[0]) / 1e6
     print(f"{rows:,} rows: {seconds:.1f} s, {peak:.2f} GB at most")
 
 

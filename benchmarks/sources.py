@@ -9,9 +9,6 @@ import csv
 import io
 import json
 import os
-import re
-import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -27,6 +24,7 @@ import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
 from benchmarks.buckets import bucket_of
+from benchmarks.memory import peak_of
 from benchmarks.options import natural
 from stages.common.errors import run_stage
 from stages.common.shards import encoded_schema
@@ -34,10 +32,6 @@ from stages.common.stage import parser_of
 from stages.sources.glyphs import Options, draw_glyph
 
 CLASSES = 10
-PROGRAM = (
-    "import sys; sys.argv[1:] = []; from stages import ingest; ingest.main(); "
-    "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-)
 
 
 @cache
@@ -181,9 +175,8 @@ def peak(work: Path, name: str, count: int) -> tuple[float, float]:
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"}
     with bucket_of(count, lambda number: member(count, number)) as settings:
         start = time.perf_counter()
-        command = [sys.executable, "-c", PROGRAM]
-        ran = subprocess.run(command, cwd=work, env=environment | settings, capture_output=True, text=True, check=True)
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", ran.stdout)[0]) / 1024, time.perf_counter() - start
+        kilobytes = peak_of("stages.ingest", cwd=work, env=environment | settings)
+    return kilobytes / 1024, time.perf_counter() - start
 
 
 def main() -> None:
