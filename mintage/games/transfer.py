@@ -1,7 +1,8 @@
 """Two domains without pairs, held together by frozen features (Taigman et al. 2017, section 4).
 
-In either direction G(x) = g(f(x)). f learns from the classes of the domain that is translated, over `pretrain_images`,
-and is frozen then; the paper has an f trained before. The two directions share no weights.
+In either direction G(x) = g(f(x)). f learns the classes of images of both domains, over `pretrain_images`, and is frozen
+then. The paper has an f trained before, on the domain that is translated alone; but f also reads images of the other,
+and if that one has few images, f knows too little of them. The two directions share no weights.
 """
 
 from dataclasses import replace
@@ -42,8 +43,8 @@ class Transfer(Unpaired):
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Transfer":
         game: Any = super().build(recipe, real, seed)
-        for domain, reader in enumerate(game.readers):
-            nn.init.normal_(reader.weight, 0.0, FEATURES**-0.5, generator=stream(seed, "readers", domain))
+        for target, reader in enumerate(game.readers):
+            nn.init.normal_(reader.weight, 0.0, FEATURES**-0.5, generator=stream(seed, "readers", target))
             nn.init.zeros_(reader.bias)
         return game
 
@@ -79,16 +80,17 @@ class Transfer(Unpaired):
         return super().after(side, parts)
 
     def _extractor_losses(self, scene: Scene) -> Losses:
-        """How badly a linear layer reads the classes from the features, as a mean over the two domains."""
+        """How badly linear layers read the classes of both domains' images from the features of either direction."""
         losses, right = [], []
         for domain in (0, 1):
             images, labels = scene.real.group(domain).batch(*scene.step.rows)
             assert labels is not None
             images = shifted(images, self._corners(scene.step, len(images), domain))
-            with self.autocast:
-                logits = self.readers[domain](self.extractor(1 - domain)(images)).float()
-            losses.append(cross_entropy(logits, labels))
-            right.append(logits.detach().argmax(1) == labels)
+            for target, reader in enumerate(self.readers):
+                with self.autocast:
+                    logits = reader(self.extractor(target)(images)).float()
+                losses.append(cross_entropy(logits, labels))
+                right.append(logits.detach().argmax(1) == labels)
         scene.cache["right"] = torch.cat(right)
         return {"extractor_loss": torch.stack(losses).mean()}
 

@@ -44,6 +44,20 @@ def test_features_learn_first_and_alone_and_stay_as_they_are_from_then_on() -> N
     assert all(torch.equal(before[name], after[name]) for name in frozen if not name.startswith("average"))
 
 
+@pytest.mark.parametrize("domain", [0, 1])
+def test_features_of_either_direction_learn_from_the_classes_of_both_domains(domain: int) -> None:
+    images, of_domain = torch.rand(40, 1, 8, 8) * 2 - 1, torch.arange(40) % 2
+    labels = torch.arange(40) // 2 % 3
+    states = []
+    for classes in (labels, torch.where(of_domain == domain, (labels + 1) % 3, labels)):
+        data = mintage.Dataset(images, classes, domain=of_domain, domains=("d", "e"))
+        trainer = make_trainer(data, "dtn", {"width": 4, "batch_size": 8}, 0, device=CPU, precision="float32")
+        states.append(copies(play(trainer, 1).engine.state()))
+    different = {name for name in states[0] if not torch.equal(states[0][name], states[1][name])}
+    for direction in ("generator.network", "generator.back.network"):
+        assert any(name.startswith(f"{direction}.extractor") for name in different)
+
+
 def test_every_column_is_told_from_the_start() -> None:
     trainer = tiny()
     rows = [set(play(trainer, 2).summarize()) for _ in range(3)]
