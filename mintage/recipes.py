@@ -102,7 +102,7 @@ class Recipe:
         "what either player's conditioning is of: one class, or several attributes; of a source these come beside it",
     ] = "label"
     batch_size: Annotated[
-        int, Within(2), "real images, and as many generated ones, in one step; of two domains so many of each"
+        int, Within(2, 2**16), "real images, and as many generated ones, in one step; of two domains so many of each"
     ] = 64
     accumulation: Annotated[
         Count, "parts in which a batch goes through the networks, where it would not fit whole; norms see a part"

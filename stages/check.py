@@ -21,7 +21,7 @@ from stages.common.errors import BAD_INPUT, UserError, run_stage
 from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Normalize, Params, Select, Upload, load_params
-from stages.common.place import cache_problems, git_notes, links_problems
+from stages.common.place import cache_problems, git_notes, links_problems, room_problems
 from stages.common.provenance import FOLDER, made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
@@ -71,6 +71,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
         *_weights(params.select, root),
         *_machine(params),
         *_cluster(params),
+        *room_problems(params.sample.count, (known or _known(params)).shape, root),
     ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]

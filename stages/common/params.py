@@ -35,6 +35,7 @@ from stages.common.sections import (
     Seed,
     Severity,
     Share,
+    Shown,
     Window,
     file_or_false,
     folders_of_domains,
@@ -190,8 +191,8 @@ class Validate(Section):
 
 class Evaluator(Section):
     seed: Seed
-    images: Count | None
-    batch_size: Annotated[int, Field(ge=2)]
+    images: Shown | None
+    batch_size: Annotated[int, Field(ge=2, le=2**20)]
     learning_rate: Positive
     features: Annotated[int, Field(ge=2, le=2048)]
     window: Window | None
@@ -233,7 +234,7 @@ class Inception(Section):
 
 class Select(Section):
     seed: Seed
-    samples: Annotated[int, Field(ge=4)]
+    samples: Annotated[int, Field(ge=4, le=10**7)]
     features: Literal["domain", "inception", "pixels"]
     inception: Inception | None
     metric: Selectable
@@ -245,9 +246,9 @@ class Select(Section):
     min_recall: Share
     max_near_copies: Share
     fail_on_collapse: bool
-    classifier_images: Annotated[int, Field(ge=0)] | None
+    classifier_images: Annotated[int, Field(ge=0, le=10**10)] | None
     truncation: Annotated[list[Positive], Field(max_length=20)] | None
-    detector_images: Annotated[int, Field(ge=0)] = 0
+    detector_images: Annotated[int, Field(ge=0, le=10**10)] = 0
     window: Window | None
     device: Device
 
@@ -272,8 +273,8 @@ Operand = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_l
 
 class Sample(Section):
     seed: Seed
-    count: Count
-    batch_size: Count
+    count: Annotated[int, Field(ge=1, le=10**10)]
+    batch_size: Annotated[int, Field(ge=1, le=2**20)]
     classes: list[Annotated[int, Field(ge=0)]]
     attributes: dict[str, bool | float | str] = Field(default_factory=dict)
     walk: Literal["spherical", "linear"] | None

@@ -1,8 +1,10 @@
 """Problems of the checkout, its git and DVC's cache that would make a run fail: sentences, before it begins."""
 
 import os
+import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,16 @@ def _can_link(kind: str, cache: Path, root: Path) -> bool:
         target.unlink(missing_ok=True)
         source.unlink(missing_ok=True)
     return True
+
+
+def room_problems(count: int, shape: Sequence[int], root: Path) -> Iterator[str]:
+    """A sentence on more samples than there is room for at a byte a number, even if they shrink to a fourth."""
+    size, free = prod(shape), shutil.disk_usage(root).free
+    if count * size > 4 * free:
+        yield (
+            f"sample.count = {count} takes some {count * size / 1e9:,.0f} GB, and {free / 1e9:,.0f} GB are free here: "
+            f"set it to {free // size} at most, or free some space"
+        )
 
 
 def git_notes(uncommitted: str, root: Path) -> Iterator[str]:

@@ -229,6 +229,8 @@ def yaml_problem(error: Exception) -> str:
 
 Name = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+Shown = Annotated[int, Field(ge=1, le=10**10)]
+"""Images shown to a network: at the most, ten thousand a second take two weeks."""
 Share = Annotated[float, Field(ge=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -19,6 +19,7 @@ from stages.common.sections import (
     Section,
     Seed,
     Share,
+    Shown,
     Window,
 )
 
@@ -26,8 +27,8 @@ from stages.common.sections import (
 class Stop(Section):
     metric: Literal["frechet_distance"]
     patience: Count
-    samples: Annotated[int, Field(ge=4)] = 1000
-    evaluator_images: Count = 100_000
+    samples: Annotated[int, Field(ge=4, le=10**6)] = 1000
+    evaluator_images: Shown = 100_000
 
 
 AXES = {field.name for field in fields(Recipe)} - {"paper"}
@@ -43,6 +44,10 @@ def mapping_of_axes(value: Any) -> Any:
     return {} if value is None else respelled(Recipe, value)
 
 
+_MOST = {"checkpoint_every": (10_000, "checkpoints"), "log_every": (1_000_000, "rows")}
+"""Most checkpoints, each of which is kept and measured, and rows of metrics/train.tsv, which is written each second."""
+
+
 class Train(Section):
     family: str
     variant: str
@@ -50,7 +55,7 @@ class Train(Section):
     """Overrides of axes, checked by the library."""
     first: Annotated[str, Field(min_length=1)] | None
     seed: Seed
-    images: Count
+    images: Shown
     checkpoint_every: Count
     log_every: Count
     resume_every: Positive
@@ -92,6 +97,18 @@ class Train(Section):
             return values
         every = {name: values.get(name) for name in ("checkpoint_every", "log_every")}
         return values | {name: images for name, count in every.items() if type(count) is int and count > images}
+
+    @model_validator(mode="after")
+    def _intervals_are_not_too_many(self) -> "Train":
+        for name, (most, many) in _MOST.items():
+            every = getattr(self, name)
+            if (count := self.images // every) > most:
+                sentence = (
+                    f"{name} = {every} makes {count:,} {many} of train.images = {self.images}, more than {most:,}: set "
+                    f"it to {-(-self.images // most)} or more"
+                )
+                raise PydanticCustomError("of_section", "{sentence}", {"sentence": sentence})
+        return self
 
     @model_validator(mode="after")
     def _a_second_stage_has_a_first(self) -> "Train":

@@ -107,6 +107,13 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.images", "null", "train.images = None is refused"),
         # out of range
         ("train.images", "0", "train.images = 0 is refused: it must be at least 1"),
+        ("train.images", str(10**15), "train.images = 10{15} is refused: it must be at most 10000000000"),
+        ("sample.count", str(10**12), "sample.count = 10{12} is refused: it must be at most 10000000000"),
+        (
+            "train.checkpoint_every",
+            "7",
+            "train.checkpoint_every = 7 makes 28,571 checkpoints of train.images = 200000, more than 10,000: set it to",
+        ),
         ("train.seed", "-1", "train.seed = -1 is refused"),
         ("train.seed", "4294967296", "train.seed = 4294967296 is refused: it must be below 4294967296"),
         ("validate.max_duplicates", "1.5", "validate.max_duplicates = 1.5 is refused: it must be at most 1"),

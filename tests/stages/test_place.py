@@ -13,7 +13,7 @@ from stages import restore
 from stages.check import outputs
 from stages.common.dvc import busy_paths
 from stages.common.errors import BAD_INPUT
-from stages.common.place import cache_problems, links_problems
+from stages.common.place import cache_problems, links_problems, room_problems
 from tests.flows.toy import chain, make_workspace
 from tests.refusals import refused
 from tests.stages.tiny_data import write_params
@@ -211,3 +211,12 @@ def test_what_a_merge_left_half_done_in_dvc_s_files_is_one_sentence(workspace: P
         restore.main()
     with refused("pipeline-unreadable", "(`git checkout dvc.yaml`)"):
         outputs(Path("dvc.yaml"))
+
+
+def test_samples_for_which_the_disk_has_no_room_are_refused_with_the_number_that_fits(tmp_path: Path) -> None:
+    size = (3, 64, 64)
+    assert list(room_problems(1000, size, tmp_path)) == []
+    (problem,) = room_problems(10**10, (1, 4096, 4096), tmp_path)
+    fits = int(problem.partition("set it to ")[2].split()[0])
+    assert list(room_problems(fits, (1, 4096, 4096), tmp_path)) == []
+    assert problem.startswith("sample.count = 10000000000 takes some 167,772,160 GB, and ")
