@@ -88,11 +88,11 @@ class Judge:
 
 def taught(train: Dataset, listens: bool = True, images: int = 12_000) -> Evaluator:
     """A classifier of the words, by spectrograms or by the wave."""
-    config = EvaluatorConfig(train.shape, train.classes, 64) if listens else _Deaf(train.shape, train.classes, 64)
+    config = EvaluatorConfig(train.shape, train.classes, 64) if listens else _ByWave(train.shape, train.classes, 64)
     return train_evaluator(config, RealImages(train.image, train.label, 0, CPU), Schedule(images, 128, 2e-3, 0))
 
 
-class _Deaf(EvaluatorConfig):
+class _ByWave(EvaluatorConfig):
     """The config of an evaluator that gets the wave itself."""
 
     listens = False
