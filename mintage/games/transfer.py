@@ -1,8 +1,8 @@
 """Two domains without pairs, held together by frozen features (Taigman et al. 2017, section 4).
 
-In either direction G(x) = g(f(x)). f learns the classes of images of both domains, over `pretrain_images`, and is frozen
-then. The paper has an f trained before, on the domain that is translated alone; but f also reads images of the other,
-and if that one has few images, f knows too little of them. The two directions share no weights.
+In either direction G(x) = g(f(x)). f learns the classes of images of both domains, over `pretrain_images`, and is
+frozen then. The paper has an f trained before, on the domain that is translated alone; but f also reads images of the
+other, and if the first has few images, f knows too little of them. The two directions share no weights.
 """
 
 from dataclasses import replace
