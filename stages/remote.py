@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from stages.common.dvc import run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.stage import parser_of
+from stages.stores import GIVEN
+from stages.stores.folder import FolderStore
 
 NAME = "shared"
 CHECKPOINTS, GRIDS, RESUME = Path("models/checkpoints"), Path("plots/training"), Path(".resume")
@@ -31,9 +33,14 @@ def main() -> None:
 
 
 def add(url: str) -> None:
-    """Write the remote. Raises UserError if the URL or the endpoint has a user, a password or more than an address."""
-    if not url:
+    """Write the remote; `file:FOLDER`, as of a store, is that folder.
+
+    Raises UserError if the URL or the endpoint has a user, a password or more than an address.
+    """
+    if not url.removeprefix("file:").strip("/"):
         raise UserError("remote-missing", "which store? make remote URL=s3://BUCKET/PREFIX (or a folder)")
+    if url.startswith("file:"):  # DVC would take it for the name of a folder
+        url = str(FolderStore(url, GIVEN).root)
     settings = bucket_settings() if url.startswith("s3://") else {}
     if "://" in url and not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/[\w.!*'()/ -]*)?", url):
         raise UserError(

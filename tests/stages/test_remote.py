@@ -29,8 +29,9 @@ def test_a_bucket_comes_with_the_endpoint_and_region_of_the_environment(
     ]
 
 
-def test_a_folder_needs_nothing_more(said: list[tuple[str, ...]]) -> None:
-    remote.add("/srv/share")
+@pytest.mark.parametrize("url", ["/srv/share", "file:/srv/share", "file:///srv/share", "file://localhost/srv/share"])
+def test_a_folder_needs_nothing_more_and_may_be_named_as_a_store_is(said: list[tuple[str, ...]], url: str) -> None:
+    remote.add(url)
     assert said == [("remote", "add", "--default", "--force", "shared", "/srv/share")]
 
 
@@ -38,6 +39,7 @@ def test_a_folder_needs_nothing_more(said: list[tuple[str, ...]]) -> None:
     ("url", "code"),
     [
         ("", "remote-missing"),
+        ("file:", "remote-missing"),
         ("s3://key:planted@bucket/x", "remote-url-invalid"),
         ("https://user:planted@host/x", "remote-url-invalid"),
         ("s3://bucket/x?token=planted", "remote-url-invalid"),
