@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.common.dvc import graph_stages
-from stages.common.errors import BAD_INPUT, UserError, run_stage
+from stages.common.errors import BAD_INPUT, UserError, counted, run_stage
 from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Normalize, Params, Select, Upload, load_params
@@ -31,6 +31,7 @@ from stages.media.settings import require_settings
 from stages.releases import card
 from stages.sources import Source, checked_options, has_attributes, medium_from, named, paired_from, reads_path
 from stages.sources.labels import file_beside
+from stages.sources.names import needs_no_word, of_system
 from stages.sources.sizes import notes_of_size
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -46,7 +47,7 @@ def main() -> None:
         publish_again(Path())
     print("nothing is wrong, as far as can be known before a run")
     of_data = _notes_of_data(params) if source is None else _notes_of_source(source, params)
-    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), of_data]
+    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _unread(params.ingest), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 
@@ -130,6 +131,22 @@ def _tables(ingest: Ingest) -> Iterator[str]:
 def _reads(ingest: Ingest) -> bool:
     fetched = ingest.options.get("download") or ingest.options.get("urls")
     return reads_path(ingest.source) and not (ingest.source == "idx" and fetched)
+
+
+def _unread(ingest: Ingest) -> Iterator[str]:
+    """A note on data that lie in wait at `ingest.path` for another source."""
+    path = Path(ingest.path)
+    if _reads(ingest) or not path.is_dir() or all(of_system(name) or needs_no_word(name) for name in os.listdir(path)):
+        return
+    from stages.sources.kinds import LOOKED_AT, data_in  # numpy, which nothing else here needs
+
+    source, count = data_in(path)
+    if source not in ("", ingest.source):
+        files = counted(count, "file") + (" or more" if count >= LOOKED_AT else "")
+        yield (
+            f"{ingest.path} holds {files}, and ingest.source = {ingest.source!r} does not read them: set ingest.source "
+            f"to {source}, if they are your data"
+        )
 
 
 def _unfit(path: Path) -> Iterator[str]:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from stages.media.endings import MESHES, SCANS, SCORES, SLICES, SOUNDS, TEXTS
 from stages.sources.limits import is_image
-from stages.sources.names import of_system
+from stages.sources.names import needs_no_word, of_system
 from stages.sources.packed import archives_in, is_archive_name
 
 _BY_FIRST_BYTES = {b"PAR1": "parquet", b"\x93NUMPY": "arrays"}
 _BY_ENDING = {".parquet": "parquet", ".npy": "arrays", ".npz": "arrays", ".bin": "cifar"}
 _BY_ENDING |= dict.fromkeys(TEXTS, "text")  # last: a list of labels, or a license, may lie beside any other files
 _OF_FILES = {"volumes": (*MESHES, *SCANS, *SLICES), "sounds": SOUNDS, "rolls": SCORES}
-_LOOKED_AT = 10_000  # files of a folder, at most
+LOOKED_AT = 10_000
+"""Files of a folder, at most."""
 
 
 def advice_on(path: Path, but: str) -> str:
@@ -27,6 +28,18 @@ def advice_on(path: Path, but: str) -> str:
     if found == "text":  # notes, or a license, may be all that lies in a place that was named by mistake
         return "set ingest.path to another place, or, if text is the data, ingest.source to text"
     return "" if found in (None, but) else f"source {found!r} reads what is there: set ingest.source to {found}"
+
+
+def data_in(folder: Path) -> tuple[str, int]:
+    """Which source reads what lies in a folder, and how many files there are, at most `LOOKED_AT`; "" if none does.
+
+    Text may be notes, so it is nobody's data here.
+    """
+    with suppress(OSError):
+        found = _of_folder(folder)
+        if found not in (None, "text"):
+            return found, sum(not needs_no_word(name) for name in _names(folder))
+    return "", 0
 
 
 def _of_file(path: Path) -> str | None:
@@ -45,8 +58,7 @@ def _of_file(path: Path) -> str | None:
 
 def _of_folder(path: Path) -> str | None:
     """The source for a folder, by the endings of its files: images first, then archives."""
-    names = [found.name for found in islice(path.rglob("*"), _LOOKED_AT) if found.is_file()]
-    names = [name for name in names if not of_system(name)]
+    names = _names(path)
     if any(is_image(name) for name in names):
         return "folder"
     if archives_in(path):
@@ -58,3 +70,8 @@ def _of_folder(path: Path) -> str | None:
         return "idx"
     found = (source for end, source in _BY_ENDING.items() if any(name.lower().endswith(end) for name in names))
     return next(found, None)
+
+
+def _names(folder: Path) -> list[str]:
+    names = (found.name for found in islice(folder.rglob("*"), LOOKED_AT) if found.is_file())
+    return [name for name in names if not of_system(name)]

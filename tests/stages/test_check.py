@@ -11,7 +11,7 @@ from typing import Any
 import dask
 import pytest
 
-from stages.check import check, outputs
+from stages.check import check, main, outputs
 from stages.common.params import Params, load_params
 from tests.refusals import refused
 from tests.stages.source_files import run_stage_in, write_tree
@@ -77,6 +77,24 @@ def test_names_of_files_are_compared_with_the_family_before_anything_runs(
     read(refusal(params(source=source, path=f"two{end}", labels=False)))
     Path("labels.csv").write_text("key,class\n000.png,a\n001.png,b\n")
     check(params(source=source, path=f"none{end}", labels="labels.csv"), MADE)
+
+
+@pytest.mark.tried(
+    "images in data/source, and `ingest.source` as it is",
+    "note: data/source holds 2 files, and ingest.source = 'digits' does not read them: set ingest.source to folder, "
+    "if they are your data",
+)
+def test_data_that_the_source_does_not_read_are_a_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], read: Callable[[str], None]
+) -> None:
+    Path("data/source/README.md").touch()
+    shutil.copy(ROOT / "dvc.yaml", ".")
+    monkeypatch.setattr("stages.check.load_params", params)
+    main()
+    assert "data/source" not in capsys.readouterr().err
+    write_tree(Path("data/source"), {"": 2})
+    main()
+    read(capsys.readouterr().err)
 
 
 @pytest.mark.tried(
