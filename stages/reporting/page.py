@@ -125,10 +125,12 @@ def measured(inputs: Inputs) -> dict[str, Any]:
 def verdicts(inputs: Inputs) -> list[Verdict]:
     """Answers to a reader's first questions: are the data sound, has the generator collapsed, does it copy?
 
-    A poor generator gets no tick for variety or originality: noise has both.
+    A poor generator gets no tick for variety or originality: noise has both. One that was not judged gets none either:
+    both are measured in the same features.
     """
     gate, collapse, copying = inputs.validation, inputs.selection.collapse, inputs.selection.copying
-    poor = inputs.selection.verdict is not None and inputs.selection.verdict.level == "poor"
+    judgment = inputs.selection.verdict
+    no_tick = judgment is not None and judgment.level in ("poor", "unknown")
     warned = any(not one.success for one in inputs.expectations)
     found = [Verdict("Data", _gate(inputs), "poor" if not gate.success else "fair" if warned else "good")]
     for title, of, bad in (
@@ -136,7 +138,7 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
         ("Originality", copying, copying and copying.copied),
     ):
         if of:
-            found.append(Verdict(title, of.sentence, "poor" if bad else "plain" if poor or not of.known else "good"))
+            found.append(Verdict(title, of.sentence, "poor" if bad else "plain" if no_tick or not of.known else "good"))
     return found
 
 

@@ -346,4 +346,4 @@ def _another_family(about: Subject) -> str:
 
 
 def _few(about: Subject) -> str:
-    return f" ({about.train_images:,} are few)" if about.train_images < _FEW_IMAGES else ""
+    return f" ({about.train_images:,} are few: better {_FEW_IMAGES:,})" if about.train_images < _FEW_IMAGES else ""

@@ -131,7 +131,8 @@ def test_accuracy_of_an_evaluator_that_knows_no_class_itself_says_nothing() -> N
             marks=pytest.mark.tried(
                 "a training that has got as far as it gets",
                 "The Frechet distance no longer fell when the training ended, at 5,000 images. Longer alone will "
-                "hardly help: try train.family: sngan_projection or biggan, or more images (1,438 are few).",
+                "hardly help: try train.family: sngan_projection or biggan, or more images (1,438 are few: better "
+                "5,000).",
             ),
         ),
         pytest.param(
@@ -186,7 +187,7 @@ def test_real_images_of_another_kind_are_judged_by_the_floor_that_they_reach() -
     "few images, which the evaluator has memorized, and a floor of them beyond all chance",
     "Not judged: the evaluator has memorized its training images (100.0% right on them, 50.8% on held-out ones), "
     "so its figures are unreliable; Frechet distance 4.14 (training images: 7.11)... Bring more images (383 are "
-    "few): a longer training of the evaluator would hardly help.",
+    "few: better 5,000): a longer training of the evaluator would hardly help.",
 )
 def test_no_floor_of_images_that_the_evaluator_has_memorized_is_what_real_images_reach(
     read: Callable[[str], None],

@@ -41,17 +41,20 @@ def test_the_first_screen_says_how_good_it_is_why_and_what_to_do(inputs: Path) -
     assert "The Frechet distance rose again. Try another family." in first
 
 
-def test_no_tick_stands_beside_a_poor_generator_s_variety_or_beside_what_is_not_known(inputs: Path) -> None:
+@pytest.mark.parametrize(("level", "sentence"), [("poor", "Poor: noise."), ("unknown", "Not judged: few images.")])
+def test_no_tick_stands_beside_the_variety_of_a_generator_that_is_poor_or_not_judged(
+    level: str, sentence: str, inputs: Path
+) -> None:
     assert "✓ Variety" in text_of(inputs)
     unknown = {"collapsed": False, "known": False, "sentence": "Mode collapse cannot be told."}
     before = read_json(inputs / "metrics/selection.json")
     change(inputs / "metrics/selection.json", collapse=unknown)
     assert "· Variety Mode collapse cannot be told." in text_of(inputs)
     assert "✓ Originality" in text_of(inputs)
-    poor = before["verdict"] | {"level": "poor", "sentence": "Poor: noise."}
-    change(inputs / "metrics/selection.json", verdict=poor, collapse=before["collapse"])
+    judged = before["verdict"] | {"level": level, "sentence": sentence}
+    change(inputs / "metrics/selection.json", verdict=judged, collapse=before["collapse"])
     html = page(inputs)
-    assert '<div class="verdict poor">' in html
+    assert f'<div class="verdict {level}">' in html
     assert ("✓ Variety" in html, "✓ Originality" in html, html.count('class="note plain"')) == (False, False, 2)
 
 

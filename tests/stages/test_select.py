@@ -204,7 +204,7 @@ def test_an_evaluator_that_knows_its_images_by_heart_is_doubted(finished: Path, 
     verdict = select(select_params(folder), folder)["verdict"]
     assert verdict["level"] == "unknown"
     assert "has memorized its training images" in verdict["sentence"]
-    assert "Bring more images (400 are few)" in verdict["advice"]
+    assert "Bring more images (400 are few: better 5,000)" in verdict["advice"]
 
 
 def test_an_unconditional_model_has_distances_alone_and_no_rule_can_ask_for_accuracy(unconditional: Path) -> None:
