@@ -1,11 +1,11 @@
 """The pipeline as DVC knows it: stages in the order in which they can run, with their facts from dvc.yaml."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mintage.nearest import nearest
 from stages.common.dvc import graph_stages, settle_git
 from stages.common.dvc_file import Meta, read_meta
 from stages.common.errors import UserError, one_line
@@ -54,9 +54,7 @@ def with_upstream(graph: Graph, targets: list[str]) -> Graph:
     while ahead:
         name = ahead.pop()
         if name not in graph:
-            close = difflib.get_close_matches(name, graph, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(graph)}"
-            raise UserError("stage-unknown", f"there is no stage {name!r} in dvc.yaml: {hint}")
+            raise UserError("stage-unknown", f"there is no stage {name!r} in dvc.yaml{nearest(name, list(graph))}")
         if name not in wanted:
             wanted.add(name)
             ahead += graph[name].upstream

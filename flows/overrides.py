@@ -1,6 +1,5 @@
 """Params for one run: `section.key=value`, the syntax of `dvc exp run -S`, checked before anything starts."""
 
-import difflib
 import shutil
 import tempfile
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from mintage.nearest import like
 from stages.common.errors import UserError
 from stages.common.params import Params, load_params
 from stages.common.train_params import AXES
@@ -50,8 +50,8 @@ def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
             if key.startswith(f"{free}."):
                 return f"override {override!r}: {what} is added with a plus: '+{override}'"
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f": did you mean {close[0]!r}?" if close else ""
+            close = like(key, known)
+            hint = f": did you mean {close!r}?" if close else ""
             return f"override {override!r}: params.yaml has no key {key!r}{hint}"
     return f"overrides {overrides} are refused: {error.__cause__ or error}".replace("\n", " ")
 

@@ -1,6 +1,7 @@
 """`measure`: how good a model's images are, each figure beside what real images reach."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,7 @@ from mintage.dataset import Dataset, require_dataset
 from mintage.devices import choose_device, thread_count
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
 from mintage.learning import Schedule, train_evaluator
+from mintage.metrics import number, percent
 from mintage.metrics.classifier_score import SPLITS
 from mintage.metrics.kernel import FEWEST_ROWS
 from mintage.metrics.pairs import absolute_error, luminance_correlation
@@ -29,6 +31,12 @@ _FEATURES, _BATCH, _RATE = 64, 128, 2e-3
 _FEWEST = max(FEWEST_ROWS, SPLITS, 6)
 _SOURCES, _FIRST = "sources themselves", "first stage, enlarged"
 """What baselines are of."""
+SHARES = (
+    *("precision", "recall", "coverage", "conditional_accuracy", "attribute_accuracy"),
+    *("retrieval", "reconstruction_retrieval", "shape_coverage", "neighbor_accuracy", "largest_part"),
+    *("bleu", "self_bleu", "copies"),
+)
+"""Figures that are printed in percent."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,16 @@ class Figure:
     """What reaches the baseline, in words; None where there is no baseline."""
 
     def __str__(self) -> str:
-        beside = "" if self.baseline is None else f"; {self.baseline_of}: {_digits(self.baseline)}"
-        return f"{_digits(self.value)} (real images: {_digits(self.floor)}{beside})"
+        return self.text(_measured)
+
+    def text(self, form: Callable[[float], str]) -> str:
+        """All its numbers in one form, such as `mintage.metrics.percent`."""
+        beside = "" if self.baseline is None else f"; {self.baseline_of}: {form(self.baseline)}"
+        return f"{form(self.value)} (real images: {form(self.floor)}{beside})"
 
 
-def _digits(value: float) -> str:
-    """Four digits, of a whole number too: 0.9750 · 1.000 · 1234."""
-    return f"{value:#.4g}".rstrip(".")
+def _measured(value: float) -> str:
+    return number(value, counted=False)
 
 
 class Figures(dict[str, Figure]):
@@ -57,7 +68,8 @@ class Figures(dict[str, Figure]):
 
     def __str__(self) -> str:
         width = max(map(len, self))
-        return "\n".join(f"{name:{width}}  {figure}" for name, figure in self.items())
+        forms = {name: percent if name in SHARES else _measured for name in self}
+        return "\n".join(f"{name:{width}}  {figure.text(forms[name])}" for name, figure in self.items())
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from stages.common.params import Params
 from stages.common.sections import names
 from stages.common.stage import Parser, program
 from stages.reporting.words import aligned, count
+from stages.selection.quality import LEVELS
 from stages.summary import WIDTH
 
 FIGURES = {
@@ -87,8 +88,10 @@ def has(rows: list[Row], name: str) -> bool:
 def figure(row: Row, name: str) -> str:
     """A figure as the report writes it; a dash if it was not measured."""
     value = row.get(name)
-    if not value or name == "verdict.level":
-        return value or "–"
+    if not value:
+        return "–"
+    if name == "verdict.level":
+        return LEVELS.get(value, value).lower()
     if name in SHARES:
         return percent(float(value))
     return count(int(float(value))) if name.endswith("images") else number(float(value))

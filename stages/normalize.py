@@ -333,6 +333,7 @@ def _manifest(
         "broken": [asdict(image) for image in first_broken],
         "split": split,
         "levels": {"black": params.black, "white": params.white},
+        "fit": params.fit,
         "partner": partners,
         "partner_shape": sources,
         "partners_made_by": [

@@ -166,7 +166,7 @@ def _of_distance(row: Row, *, by_heart: bool) -> Finding | None:
     level, times = _times(value, most)
     of_real = "the upper limit for real images" if most == high else "what real images reach"
     unlike = "; held-out images differ from the training's by more than chance" if high and most > high else ""
-    beside = "no more than" if value <= most else f"{times:.{0 if times >= 10 else 1}f} times"
+    beside = "no more than" if value <= most else f"{times:,.{0 if times >= 10 else 1}f} times"
     return Finding(level, f"{figure}, {beside} {of_real} ({metric.text(most)}{unlike})")
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from stages.common.receipt import read_receipt
+from stages.media.medium import Shape
 from stages.validation.manifest import Manifest
 
 BINS = 10
@@ -48,7 +49,9 @@ class Description(BaseModel):
     """Numbers of images by domain; if given, spreads are by domain, too."""
     medium: str | None = None
     source: str | None = None
-    """The name of the source; like `medium`, None in a release of an earlier version."""
+    """The name of the source; like all below and `medium`, None in a release of an earlier version."""
+    shape: Shape | None = None
+    fit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def describe(images: pd.DataFrame, manifest: Manifest) -> Description:
         domains=domains or None,
         medium=manifest.medium.name,
         source=manifest.source.get("name"),
+        shape=manifest.shape,
+        fit=manifest.fit,
     )
 
 
@@ -112,6 +117,10 @@ def _of_other_data(here: Description, before: Description) -> str | None:
         return f"of another kind of data ({before.medium})"
     if None not in (here.source, before.source) and here.source != before.source:
         return f"of another source ({before.source})"
+    if None not in (here.shape, before.shape) and here.shape != before.shape:
+        return f"of another size ({' x '.join(map(str, before.shape or ()))})"
+    if None not in (here.fit, before.fit) and here.fit != before.fit:
+        return f"of images that were fitted otherwise (normalize.fit: {before.fit})"
     if here.classes and before.classes and not here.classes.keys() & before.classes.keys():
         return "of other classes altogether"
     return None

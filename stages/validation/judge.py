@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mintage.metrics import number
 from stages.common.later import put_off
 from stages.common.sections import Severity
 from stages.validation.checks import EXAMPLES, EXCEPTIONS, NAMED_BY, ONE_ROW, SHARE, Check, Tables
@@ -49,7 +50,7 @@ class Verdict:
             return f"{100 * value:.3g}%"
         if self.unit == EXCEPTIONS:
             return f"{value:,} exception{'' if value == 1 else 's'}" if value else "no exceptions"
-        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+        return number(value)
 
 
 def judge(checks: list[Check], tables: Tables) -> list[Verdict]:

@@ -42,6 +42,7 @@ class Manifest(BaseModel):
     broken: list[dict[str, str]] = Field(default_factory=list)
     source: Annotated[dict[str, str | None], BeforeValidator(american_keys)] = Field(default_factory=dict)
     split: dict[str, Any] = Field(default_factory=dict)
+    fit: str | None = None
     fingerprint: str | None = None
 
     @model_validator(mode="before")

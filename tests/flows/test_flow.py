@@ -140,6 +140,7 @@ def test_what_is_written_into_params_yaml_during_a_run_with_overrides_is_kept_as
     ("parameters", "sentence"),
     [
         ({"targets": ["secnd"]}, "there is no stage 'secnd' in dvc.yaml: did you mean 'second'?"),
+        ({"targets": ["nostage"]}, "there is no stage 'nostage' in dvc.yaml; known: first, second"),
         ({"overrides": ["train.sed=1"]}, "override 'train.sed=1': params.yaml has no key 'train.sed': did you mean"),
         ({"overrides": ["train.seed"]}, "override 'train.seed' is not of the form section.key=value"),
         ({"overrides": ["train.seed=soon"]}, "params.yaml: train.seed = 'soon' is refused: it must be a whole number"),

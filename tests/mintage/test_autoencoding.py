@@ -228,10 +228,11 @@ def test_what_comes_back_is_measured_beside_held_out_images_and_what_is_the_same
     )
     assert 1 / 60 <= (share.baseline or 0) < share.value
     assert decibels.baseline_of == ("mean latent" if latent > image else "mean training image")
-    assert f"(real images: 100.0; {decibels.baseline_of}: {decibels.baseline:#.4g})" in str(decibels)
+    assert f"(real images: 100; {decibels.baseline_of}: {decibels.baseline:#.3g})" in str(decibels)
     assert (table["frechet_distance"].baseline, table["frechet_distance"].baseline_of) == (None, None)
     lines = dict(line.split("  ", 1) for line in str(table).splitlines())
     assert [name.strip() for name in lines] == list(table)
+    assert f"(real images: {100 * share.floor:.1f}%; " in str(table)
     assert lines["reconstruction_psnr"].strip() == str(decibels)
 
 

@@ -79,7 +79,7 @@ def test_each_figure_of_a_second_stage_stands_beside_what_its_first_one_reaches_
     }
     distance = table["frechet_distance"]
     assert distance.value != distance.baseline
-    assert f"first stage, enlarged: {distance.baseline:.4g}" in str(distance)
+    assert f"first stage, enlarged: {distance.baseline:#.3g}" in str(distance)
     assert all(
         (figure.baseline, figure.baseline_of) == (None, None)
         for figure in mintage.measure(first, digits()[0], evaluator_images=640).values()

@@ -102,6 +102,7 @@ def manifest_of(stats: pd.DataFrame, classes: list[str] | None) -> Manifest:
         "domains": None,
         "partner_shape": None,
         "fingerprint": "0" * 64,
+        "fit": "crop",
     }
 
 

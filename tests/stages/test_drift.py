@@ -96,10 +96,12 @@ def test_data_of_other_classes_altogether_are_not_compared_with_the_release_befo
     [
         ({"source": "glyphs"}, "is of another source (glyphs)"),
         ({"medium": "sounds"}, "is of another kind of data (sounds)"),
+        ({"shape": [1, 16, 16]}, "is of another size (1 x 16 x 16)"),
+        ({"fit": "pad"}, "is of images that were fitted otherwise (normalize.fit: pad)"),
     ],
 )
-def test_data_of_another_source_or_kind_are_not_compared_with_the_release_before(
-    tmp_path: Path, facts: dict[str, str], reason: str
+def test_data_of_another_source_kind_or_size_are_not_compared_with_the_release_before(
+    tmp_path: Path, facts: dict[str, Any], reason: str
 ) -> None:
     folder = released(tmp_path, varied())
     receipt = read_json(folder / "published.json")

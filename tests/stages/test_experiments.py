@@ -49,6 +49,10 @@ def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> No
     assert lines.splitlines()[1].split() == ["0123abc", "–", "–", "99.3%", "100,032", "–"]
 
 
+def test_a_model_that_was_not_judged_is_called_so_as_everywhere() -> None:
+    assert " not judged " in table([row("", verdict__level="unknown")]).splitlines()[1]
+
+
 def test_a_commit_from_before_the_first_run_has_dashes() -> None:
     """DVC's mark for what it does not find."""
     before = row("", frechet_distance="!", verdict__level="!", conditional_accuracy="!")

@@ -8,10 +8,12 @@ import pytest
 
 from mintage.dataset import Signature
 from mintage.families import FAMILIES, recipe_of
+from mintage.measuring import SHARES
 from mintage.rules import refusal
 from stages.common.judge import by_heart
 from stages.media.images import Images
 from stages.media.rolls import Rolls
+from stages.selection.metrics import METRICS
 from stages.selection.quality import FAIR_DISTANCE, GOOD_DISTANCE, Subject, course_of, share_of_real, verdict
 from stages.sources.ring import MEDIUM as RING
 
@@ -199,6 +201,15 @@ def test_no_floor_of_images_that_the_evaluator_has_memorized_is_what_real_images
     read(f"{found['sentence']} {found['advice']}")
     assert "not to be told" not in found["sentence"]
     assert "evaluator.images" not in found["advice"]
+
+
+def test_what_is_printed_in_percent_is_the_same_for_the_library_and_the_pipeline() -> None:
+    shares = {name for name, metric in METRICS.items() if metric.format == "share"}
+    assert {*SHARES} - shares == {"copies"}, "the pipeline's near_copies, of words"
+
+
+def test_many_times_the_limit_have_a_comma() -> None:
+    assert "1,044 times the upper limit" in judged(frechet_distance=417.6)["sentence"]
 
 
 @pytest.mark.parametrize("by_heart", [True, False])
