@@ -36,7 +36,7 @@ from stages.common.released import family_of
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError
 from stages.images.fit import Fit, Geometry
-from stages.translate import SELECTED, loaded
+from stages.translate import SELECTED, loaded, makes_pictures
 from stages.translating.carriers import picture_of
 from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken, waiting_of
 
@@ -95,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
 def projector(address: str) -> tuple[Model, Mark]:
     """The model of a release or a folder, and its mark. Raises UserError if it makes no pictures from noise."""
     model = loaded(address)
-    if model.generator.config.translates or model.vocabulary is not None or len(model.shape) != 3:
+    if model.generator.config.translates or model.vocabulary is not None or not makes_pictures(address, model):
         raise UserError("model-does-not-project", f"{address} makes no pictures from noise: name a model that does")
     if model.shape[0] not in (1, 3):
         raise UserError("model-does-not-project", f"{address} makes images of {model.shape[0]} channels: no picture")

@@ -55,7 +55,7 @@ from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken,
 
 SELECTED = "models/selected"
 _OF_PICTURES = 3
-"""Axes of a source that is a picture: channels, height and width."""
+"""Axes of a picture: channels, height and width."""
 
 
 def main() -> None:
@@ -119,10 +119,10 @@ def translator(address: str, to: str | None = None) -> tuple[Model, Mark]:
     if source is None:
         if model.vocabulary is not None:
             raise UserError("model-does-not-translate", f"{address} writes words: name one that translates")
+        own = ", or find your pictures in what it makes by `mintage project`" * makes_pictures(address, model)
         raise UserError(
             "model-does-not-translate",
-            f"{address} makes {_many(address, model)} from noise: name one that translates, or find your pictures in "
-            "what it makes by `mintage project`",
+            f"{address} makes {_many(address, model)} from noise: name one that translates{own}",
         )
     known = source[0] in (1, 3) or maps_in(source, model.shape) or has_mask(source, model.shape)
     if len(source) == _OF_PICTURES and not known:
@@ -150,6 +150,11 @@ def loaded(address: str) -> Model:
         return load(address)
     except ReleaseError as error:
         raise UserError("release-unusable", f"--release = {error}") from None
+
+
+def makes_pictures(address: str, model: Model) -> bool:
+    """Whether its samples are images, which come from picture files; bars, say, may have their shape."""
+    return len(model.shape) == _OF_PICTURES and "picture files" not in medium_of(provenance_of(address)).lacks
 
 
 def _many(address: str, model: Model) -> str:

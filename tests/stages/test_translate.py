@@ -16,6 +16,8 @@ from stages.common.files import write_json
 from stages.common.levels import FloatImages, in_range, to_uint8
 from stages.images.tiles import Tiling
 from stages.media.rolls import Rolls
+from stages.project import projector
+from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 
 SIDE = st.integers(1, 40)
@@ -260,8 +262,8 @@ def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, mod
         (["empty"], "there is no picture in empty"),
         (["a.png", "a.jpg"], "would both be written to out/a.png"),
         (["a.png", "--release", "nothing"], "nothing/manifest.json is not there"),
-        (["a.png", "--release", "noise"], "noise makes images from noise: name one that translates"),
-        (["a.png", "--release", "tunes"], "tunes makes bars from noise: name one that translates"),
+        (["a.png", "--release", "noise"], "noise makes images from noise: name one that translates, or find your"),
+        (["a.png", "--release", "tunes"], "tunes makes bars from noise: name one that translates\n"),
     ],
 )
 def test_what_cannot_be_translated_is_one_sentence(
@@ -281,6 +283,9 @@ def test_what_cannot_be_translated_is_one_sentence(
     assert said.startswith("error: ")
     assert part in said
     assert "Traceback" not in said
+    if "tunes" in arguments:
+        with refused("model-does-not-project"):
+            projector(str(tmp_path / "tunes"))
 
 
 @pytest.fixture(scope="module")
