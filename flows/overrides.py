@@ -25,7 +25,7 @@ def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
     given = [override.removeprefix(f"{params.name}:") for override in overrides]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / params.name
-        shutil.copy2(params, copy)
+        shutil.copyfile(params, copy)  # not its mode: a file that only may be read
         try:
             apply_overrides(copy, given)
         except DvcException as error:

@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from flows.graph import load_graph
 from flows.grid import grid, read_list
 from flows.once import work_of
+from flows.overrides import apply
 from flows.ranking import Ending, as_text, foreseen, printed, reasons, shown, table, verdict
 from flows.trials import Sweep, has_moved, name_for, open_sweep, save_experiment
 from stages.common.params import Params, load_params
@@ -60,6 +61,17 @@ def test_an_override_of_another_form_is_refused_in_a_sentence(override: str) -> 
     with refused("override-malformed", "overrides train", " are not of the form section.key=value,value: ") as refusal:
         grid([override], [])
     assert "\n" not in str(refusal.value)
+
+
+def test_overrides_go_into_a_copy_that_may_be_written_where_params_yaml_may_only_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    modes: list[int] = []
+    params.chmod(0o444)
+    monkeypatch.setattr("dvc.utils.hydra.apply_overrides", lambda copy, _: modes.append(copy.stat().st_mode & 0o200))
+    apply(params, ["train.seed=1"])
+    assert modes == [0o200]
 
 
 @pytest.mark.parametrize(
