@@ -57,7 +57,14 @@ def cache_problems(root: Path) -> Iterator[str]:
         return
     place = next(folder for folder in (cache, *cache.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        yield f"DVC's cache cannot be written ({str(place)!r}): `python -m dvc config --local cache.dir` names another"
+        shared = (
+            "where a group shares it, its owner sets `python -m dvc config cache.shared group` and gives the group its "
+            "rights (`chmod -R g+rwX`); else "
+        ) * place.is_dir()
+        yield (
+            f"DVC's cache cannot be written ({str(place)!r}): {shared}`python -m dvc config --local cache.dir` names "
+            "another"
+        )
         return
     kinds = settings.get("type") or ["copy"]
     if "copy" not in kinds and not any(_can_link(kind, place, root) for kind in kinds):
@@ -115,7 +122,7 @@ def git_notes(uncommitted: str, root: Path) -> Iterator[str]:
     elif state.clean and uncommitted != "mark" and (made := uncommitted_stages(root)):
         yield (
             f"{', '.join(made)} ran with changes to the code that were not committed then, {kept_back} until they run "
-            f"again: `{again(made)}`"
+            f"again: a run does that where the code is another now; if this note comes back after it, `{again(made)}`"
         )
     elif state.clean is None and uncommitted == "refuse":
         yield f"no commit of this code is known ({state.reason}), {kept_back}: set upload.uncommitted to auto or mark"

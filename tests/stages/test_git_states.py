@@ -253,7 +253,8 @@ def test_all_stages_of_uncommitted_code_are_named_at_once_in_their_order(
 @pytest.mark.tried(
     "outputs of code that was committed only later",
     "a ran with changes to the code that were not committed then, so what is made now will not be published until they "
-    "run again: `dvc repro --force --single-item a`",
+    "run again: a run does that where the code is another now; if this note comes back after it, `dvc repro --force "
+    "--single-item a`",
 )
 @pytest.mark.tried(
     "`core.no_scm` in .dvc/config.local, of a machine that had no git once",

@@ -141,6 +141,21 @@ def test_a_cache_that_is_a_file_or_a_link_to_a_disk_that_is_gone_is_refused(
 
 
 @pytest.mark.tried(
+    "a cache that another user made, without rights for the group",
+    "DVC's cache cannot be written ('...'): where a group shares it, its owner sets `python -m dvc config cache.shared "
+    "group` and gives the group its rights (`chmod -R g+rwX`); else `python -m dvc config --local cache.dir` names "
+    "another",
+)
+def test_a_shared_cache_without_rights_for_the_group_is_refused_and_told_how_to_share_it(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    configure(workspace, dir=str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    [said] = cache_problems(workspace)
+    read(said)
+
+
+@pytest.mark.tried(
     "`cache.type magnet` in .dvc/config.local",
     ".dvc/config cannot be used by DVC: config file error: Unsupported cache type(s): magnet ...",
 )
