@@ -91,9 +91,12 @@ def _without_hints(write: Callable[..., None]) -> Callable[..., None]:
 
 def _ended(command: str, number: int) -> SignalError:
     name, often = signal.Signals(number).name, ", most often since memory was full" if number == signal.SIGKILL else ""
-    ended = SignalError(
-        "stage-ended", f"`{command}` was ended by {name}{often}: the same command goes on from what it saved"
-    )
+    if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a stage with work to save does so, and says it
+        ended = SignalError("stage-ended", f"`{command}` was ended by {name}: run the same command again")
+    else:
+        ended = SignalError(
+            "stage-ended", f"`{command}` was ended by {name}{often}: the same command goes on from what it saved"
+        )
     ended.exit_code = 128 + number
     return ended
 

@@ -18,7 +18,7 @@ from flows.processes import RUN, STAGE, end_marked, own_path
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
 from stages.common.dvc import dvc_command, settle_git
-from stages.common.errors import BAD_INPUT, Terminated, ending_signals, run_stage
+from stages.common.errors import BAD_INPUT, Terminated, UserError, ending_signals, run_stage
 from stages.common.stage import Parser, program
 
 _PATIENCE = 30.0
@@ -67,9 +67,30 @@ def reproduce(run: str, stage: str | None = None) -> int:
 
 
 def pull(run: str) -> int:
-    """Get a colleague's outputs from the DVC remote, and print the summary; returns the exit code."""
+    """Get a colleague's outputs from the DVC remote, and print the summary; returns the exit code.
+
+    Raises UserError where there is nothing to get: DVC has dozens of lines on it, and may end well.
+    """
+    if not Path("dvc.lock").exists():
+        raise UserError(
+            "nothing-shared",
+            "dvc.lock is missing, which names what to fetch: nothing was run here yet, or it was not committed; "
+            "`git pull`, or `make run`",
+        )
+    if not _has_remote():
+        raise UserError("remote-missing", "no remote is set: `make remote URL=...` names the place that has the data")
     steps = [dvc_command("pull", "--run-cache"), [*_module("stages.remote"), "adopt"], _module("stages.summary")]
     return next((code for step in steps if (code := _call(step, run))), 0)
+
+
+def _has_remote() -> bool:
+    """Whether DVC's settings name a remote; True where they are damaged, which DVC has words for."""
+    from dvc.config import Config, ConfigError
+
+    try:
+        return bool(Config(str(Path(".dvc").resolve()))["core"].get("remote"))
+    except ConfigError:
+        return True
 
 
 def _module(name: str) -> list[str]:

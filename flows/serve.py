@@ -27,7 +27,7 @@ from flows.sandbox import image_name
 from flows.server import STOP_TIMEOUT, answers, check_proxy, check_server, server_lost, started, stopped_at_the_end
 from flows.workspace import FOLDER
 from stages.common.dvc_file import Meta
-from stages.common.errors import UserError, ending_signals, run_stage, say_last
+from stages.common.errors import UserError, ending_signals, quoted, run_stage, say_last
 from stages.common.stage import parser_of
 
 POOLS: dict[str, str] = {"process": "mintage", "docker": "mintage-docker", "kubernetes": "mintage-kubernetes"}
@@ -36,6 +36,8 @@ TEMPLATES: dict[str, Path] = {"kubernetes": Path("flows/kubernetes/pool.json")}
 """Templates for the jobs of a work pool, if they are not Prefect's defaults."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """Where the server stores leases. In memory they would be lost on a restart, and a deployment stay blocked for ever."""
+
+_LAST_PORT = 65535
 
 
 def main() -> None:
@@ -172,9 +174,15 @@ def _as_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is no port: name one from 1 to {_LAST_PORT}")
+    return int(text)
+
+
 def _arguments() -> argparse.Namespace:
     parser = parser_of("flows.serve", __doc__)
-    parser.add_argument("--port", type=int, default=4200, help="where the server listens, if one is started")
+    parser.add_argument("--port", type=_port, default=4200, help="where the server listens, if one is started")
     parser.add_argument("--type", choices=list(POOLS), default="process", help="the type of the worker")
     parser.add_argument("--health", action="store_true", help="tell at :8080/health whether the worker works")
     return parser.parse_args()

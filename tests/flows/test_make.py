@@ -142,6 +142,9 @@ def test_what_dvc_knows_of_the_end_of_a_stage_is_told(
     with refused("stage-ended") as refusal:
         by_dvc.reproduce()
     assert refusal.value.exit_code == 128 + signal.SIGKILL
+    write_stages(folder, {"only": {"cmd": "kill -TERM $$"}})
+    with refused("stage-ended", "`kill -TERM $$` was ended by SIGTERM: run the same command again"):
+        by_dvc.reproduce()
     write_stages(folder, {"only": {"cmd": "exit 75"}})
     assert by_dvc.reproduce("only") == 75
     write_stages(folder, {"only": {"cmd": "echo 1 > out.txt", "outs": ["out.txt"]}})
@@ -174,6 +177,24 @@ def test_a_reader_that_has_read_enough_is_no_error_of_a_stage(tmp_path: Path) ->
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.tried("`make pull` in a clone without a remote", "no remote is set: `make remote URL=...`")
+@pytest.mark.tried("`make pull` where nothing was run", "dvc.lock is missing, which names what to fetch")
+def test_a_pull_of_nothing_or_from_nowhere_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
+) -> None:
+    monkeypatch.chdir(make_workspace(tmp_path / "toy", {"only": {"cmd": "true"}}))
+    with refused("nothing-shared") as refusal:
+        make.pull("run")
+    read(str(refusal.value))
+    Path("dvc.lock").touch()
+    with refused("remote-missing") as refusal:
+        make.pull("run")
+    read(str(refusal.value))
+    Path(".dvc/config.local").write_text("[core]\n    remote = shared\n")
+    monkeypatch.setattr(make, "_call", lambda *_: 0)
+    assert make.pull("run") == 0
+
+
 @pytest.mark.tried("`make serve` twice", "is at work in this checkout already")
 def test_a_second_worker_of_a_pool_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], None]
@@ -189,6 +210,16 @@ def test_a_second_worker_of_a_pool_is_refused(
     read(str(refusal.value))
     with serve.only_worker("mintage"):
         pass
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "4200.5", "http"])
+def test_what_is_no_port_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["serve", f"--port={port}"])
+    with pytest.raises(SystemExit, match="2"):
+        serve.main()
+    assert f"--port: '{port}' is no port: name one from 1 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.tried("`mintage run tran`", "error: there is no stage 'tran' in dvc.yaml: did you mean 'train'?")
