@@ -38,13 +38,12 @@ def main() -> None:
     what = arguments.what
     if what == "free":
         with Lock(Path(FOLDER, "lock")) as lock:
-            require_free(Path.cwd(), lock)
+            _say_ended(require_free(Path.cwd(), lock))
         return
     for number in ending_signals():
         signal.signal(number, _end)
     with taken(Path.cwd()) as (run, ended):
-        if ended:
-            print(f"ended what a killed run had left: {'; '.join(ended)}")
+        _say_ended(ended)
         settle_git()
         raise SystemExit(reproduce(run, arguments.stage) if what == "run" else pull(run))
 
@@ -81,6 +80,11 @@ def pull(run: str) -> int:
         raise UserError("remote-missing", "no remote is set: `make remote URL=...` names the place that has the data")
     steps = [dvc_command("pull", "--run-cache"), [*_module("stages.remote"), "adopt"], _module("stages.summary")]
     return next((code for step in steps if (code := _call(step, run))), 0)
+
+
+def _say_ended(ended: list[str]) -> None:
+    if ended:
+        print(f"ended what a killed run had left: {'; '.join(ended)}")
 
 
 def _has_remote() -> bool:

@@ -54,19 +54,24 @@ async def workspace_lock(workspace: Path, overlap: str) -> AsyncIterator[tuple[s
 def taken(workspace: Path) -> Iterator[tuple[str, list[str]]]:
     """`workspace_lock` for a command: raises UserError at once if another run, or DVC, is active."""
     with Lock(workspace / FOLDER / "lock") as lock:
-        require_free(workspace, lock)
-        with _begun(workspace) as begun:
-            yield begun
+        ended = require_free(workspace, lock)
+        with _begun(workspace) as (run, _):
+            yield run, ended
 
 
-def require_free(workspace: Path, lock: Lock) -> None:
-    """Take the lock; raises UserError if a run has it, or a DVC command is making outputs here."""
+def require_free(workspace: Path, lock: Lock) -> list[str]:
+    """Take the lock, and end what a killed run left, such as its DVC command; returns what was ended.
+
+    Raises UserError if another run has the lock, or a DVC command is making outputs here.
+    """
     free = lock.take()
+    ended = end_leftovers(workspace) if free else []
     holders = sorted(set(busy_paths(workspace).values())) if free else [_holder(workspace)]
     if holders:
         raise UserError(
             "workspace-busy", f"{holders[0]} is using {workspace}: wait for its end, or stop it; nothing was touched"
         )
+    return ended
 
 
 @contextmanager

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from dvc.commands.status import CmdDataStatus
 
 from flows import by_dvc, make, serve
+from flows.processes import RUN
+from flows.workspace import taken
+from stages.common.files import write_json
 from tests.flows.toy import ROOT, make_workspace, marked_processes, until, write_stages
 from tests.refusals import refused
 
@@ -66,6 +70,19 @@ def test_a_second_run_is_refused_and_touches_nothing_and_sigterm_ends_the_first_
     assert first.returncode == 128 + signal.SIGTERM
     assert marked_processes(workspace) == []
     assert start(workspace, "free").wait(60) == 0
+
+
+def test_the_dvc_of_a_run_that_was_killed_is_ended_and_holds_up_no_other(tmp_path: Path) -> None:
+    folder = make_workspace(tmp_path / "toy", {"only": {"cmd": "true", "outs": ["out.txt"]}})
+    command = [sys.executable, "-c", "import time; time.sleep(600)", "flows.by_dvc"]
+    with subprocess.Popen(command, env={**os.environ, RUN: "killed"}) as left:
+        write_json(folder / ".flow/run.json", {"run": "killed", "process": 0})
+        held = {"pid": left.pid, "cmd": f"{folder}/flows/by_dvc.py repro"}
+        write_json(folder / ".dvc/tmp/rwlock", {"read": {}, "write": {str(folder / "out.txt"): held}})
+        until(lambda: RUN in psutil.Process(left.pid).environ())
+        with taken(folder) as (run, ended):
+            assert (run != "killed", ended) == (True, [" ".join(command)])
+        assert left.wait(10) == -signal.SIGTERM
 
 
 @pytest.mark.tried(
