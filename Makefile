@@ -51,7 +51,7 @@ gallery: $(VENV)/.run
 	@python -m stages.gallery $(if $(URL),--url "$(URL)") $(if $(OUT),--out "$(OUT)")
 
 example: $(VENV)/.run
-	@python -m flows.examples $(or $(NAME),--list) $(if $(URL),--url "$(URL)")
+	@python -m flows.examples $(NAME) $(if $(URL),--url "$(URL)")
 
 examples: JOBS = 1
 examples: $(VENV)/.run

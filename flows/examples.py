@@ -1,8 +1,8 @@
 """Run examples: each in a checkout of its own that shares DVC's cache, and published to the channel `examples/NAME`.
 
-`python -m flows.examples digits_cgan`, or without a name all, the same again to go on. What is finished and has not
-changed since is not run again. One that stands on another brings it along, and waits for its release. Exit code 1 where
-one failed, or its figures are out of the range that its file states.
+`python -m flows.examples digits_cgan`, the same again to go on. `--jobs 1` without a name runs all, and a call without
+both only lists them. What is finished and has not changed since is not run again. One that stands on another brings it
+along, and waits for its release. Exit code 1 where one failed, or its figures are out of its file's range.
 """
 
 import argparse
@@ -93,14 +93,14 @@ def main() -> None:
     found = load_all(root / EXAMPLES)
     named = choose(found, arguments.names)
     chosen = behind_firsts(named, found)
-    if arguments.list:
+    if arguments.list or not (arguments.names or arguments.jobs):
         print("\n".join(described(example) for example in named))
         return
     for example in chosen:
         example.applied(_params(root, example))
     (root / FOLDER / "examples").mkdir(parents=True, exist_ok=True)
     runs = _planned(chosen, root, arguments.url or load_params(root / PARAMS).upload.url)
-    failed = sum(not fine for fine in _run_in_turn(runs, arguments.jobs))
+    failed = sum(not fine for fine in _run_in_turn(runs, arguments.jobs or 1))
     print(f"{len(runs) - failed} of {len(runs)} examples are as they should be")
     raise SystemExit(1 if failed else 0)
 
@@ -271,8 +271,8 @@ def _as_then(now: Any, then: Any) -> Any:
 
 def _arguments() -> argparse.Namespace:
     parser = parser_of("flows.examples", __doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="that run side by side (default: %(default)s)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which (default: all, with --jobs)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="that run side by side (default: 1)")
     parser.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
     parser.add_argument("--list", action="store_true", help="say which there are, and run none")
     return parser.parse_args()

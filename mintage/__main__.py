@@ -24,8 +24,6 @@ class Command:
     text: str
     before: tuple[str, ...] = ()
     """Arguments that always come first."""
-    alone: tuple[str, ...] = ()
-    """Arguments for a call without any."""
 
 
 COMMANDS = {
@@ -42,7 +40,7 @@ COMMANDS = {
     "gallery": Command("stages.gallery", "build a static site of your releases"),
     "families": Command("mintage.families", "list the families, or print one with all its axes"),
     "sources": Command("stages.sources.listing", "list the sources of data, with their options"),
-    "example": Command("flows.examples", "run an example in a checkout of its own, or list them", alone=("--list",)),
+    "example": Command("flows.examples", "run an example in a checkout of its own, or list them"),
     "experiments": Command("stages.experiments", "what was tried, in one table"),
     "log": Command("stages.log", "give the figures of a training to TensorBoard or MLflow"),
     "sweep": Command("flows.sweep", "try many values of params, a worktree each"),
@@ -131,7 +129,7 @@ def replace(name: str, command: Command, rest: list[str]) -> NoReturn:
     environment = {**os.environ, TOLD: f"mintage {name}"}
     if Path.cwd() != PLACE:  # as in a folder of one's pictures
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PLACE), os.environ.get("PYTHONPATH")]))
-    arguments = [*command.before, *(rest or command.alone)]
+    arguments = [*command.before, *rest]
     os.execve(sys.executable, [sys.executable, "-m", command.module, *arguments], environment)
 
 

@@ -157,7 +157,7 @@ def test_an_example_runs_in_its_own_checkout_and_publishes_to_its_channel_once(t
     assert not (toy / "models").exists()
     channel = read_channel(open_store("file:published"), "examples/first")
     assert channel.release is not None
-    code, printed = examples()
+    code, printed = examples("--jobs", "1")
     assert (code, ran(toy)) == (0, []), printed
     assert f"as before: release {channel.release}" in printed
     assert read_channel(open_store("file:published"), "examples/first") == channel
@@ -166,7 +166,7 @@ def test_an_example_runs_in_its_own_checkout_and_publishes_to_its_channel_once(t
 def test_figures_out_of_range_fail_by_name_and_are_not_published(toy: Path, examples: Any) -> None:
     write(toy, "second", params={"train": {"seed": 8}})
     commit(toy)
-    code, printed = examples()
+    code, printed = examples("--jobs", "1")
     assert code == 1
     assert "second: failed: frechet_distance = 4 is not within 1 to 3 (examples/second.yaml)" in printed
     assert "1 of 2 examples are as they should be" in printed
@@ -199,7 +199,7 @@ def test_an_example_without_a_range_says_that_nothing_was_checked(toy: Path, exa
     code, printed = examples("first")
     assert code == 0
     assert "its file states no range, so nothing was checked (frechet_distance = 2)" in printed
-    listed = examples("--list")
+    listed = examples()
     assert "states no range: nobody has run it yet" in listed[1]
 
 
@@ -274,7 +274,7 @@ def test_one_that_stands_on_another_is_told_its_release_in_a_bucket(
 def test_a_first_stage_that_changed_is_run_again_and_those_that_stand_on_it_too(toy: Path, examples: Any) -> None:
     write_second(toy)
     commit(toy)
-    examples()
+    examples("--jobs", "1")
     was = ran(toy)[1]
     write(toy, "first", params={"train": {"seed": 3}})
     commit(toy)
@@ -326,7 +326,7 @@ def test_an_example_that_cannot_stand_where_it_says_is_refused_before_any_runs(
     toy: Path, examples: Any, after: str, sentence: str
 ) -> None:
     write_second(toy, after=after)
-    for asked in ([], ["--list"]):
+    for asked in (["--jobs", "1"], ["--list"]):
         code, printed = examples(*asked)
         assert (code, ran(toy)) == (2, [])
         assert f"examples/a_second.yaml: {sentence}" in printed
