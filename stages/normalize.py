@@ -36,14 +36,13 @@ from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
 from stages.images.split import Mask, random_split, tied
 from stages.images.statistics import ATTRIBUTES, DOMAIN, PARTNER
 from stages.images.together import find_alike
-from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard
+from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard, with_reasons
 from stages.media import medium_of
 from stages.media.settings import require_settings
 
 RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
 RESUME = Path(".resume/normalize")
-_NAMED = 3
 _UPSCALE = "normalize.upscale"
 
 
@@ -220,8 +219,7 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
                 raise UserError(
                     "images-broken",
                     f"{count} of the {total} {job.medium.words.many} cannot be used and there may be more, over "
-                    "normalize.max_broken; "
-                    f"the first are {_named(first)}: {_advice(first, job.medium.sides)}, or raise that limit",
+                    f"normalize.max_broken; the first are {with_reasons(first)}: {_advice(first, job.medium.sides)}",
                 )
     return finished
 
@@ -232,18 +230,15 @@ def _broken(finished: list[Finished]) -> tuple[int, list[Broken]]:
     return sum(one.broken for one in finished), first[:LISTED]
 
 
-def _named(broken: list[Broken]) -> str:
-    return ", ".join(f"{image.key!r} ({image.reason})" for image in broken[:_NAMED])
-
-
 def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
     """Advice on broken images: if all reasons ask for a setting, or a larger size, the files are not at fault."""
     settings = all("ingest.options." in image.reason for image in broken)
     small = [_UPSCALE in image.reason for image in broken]
     if not any(small):
-        return "set what they ask for" if settings else "mend or remove them"
-    lower = f"lower normalize.{' and '.join(sides)}, or set {_UPSCALE} to allow"
-    return lower if all(small) else f"{lower}, for those that are too small, and mend or remove the others"
+        return f"{'set what they ask for' if settings else 'mend or remove them'}, or raise that limit"
+    allow = f"set {_UPSCALE} to allow, or lower normalize.{' and '.join(sides)}"
+    others = ", for those that are too small, and mend or remove the others, or raise that limit"
+    return allow if all(small) else f"{allow}{others}"
 
 
 def _write(
@@ -281,7 +276,7 @@ def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
     counts = {name: side.labels.total() for name, side in sides.items()}
     count, broken = _broken(finished)
     if sum(counts.values()) < 2:
-        first = f" (broken: {_named(broken)})" if broken else ""
+        first = f" (broken: {with_reasons(broken)})" if broken else ""
         raise UserError(
             "images-too-few",
             f"only {counted(sum(counts.values()), 'image')} could be used{first}: two are needed, better hundreds",
@@ -387,7 +382,8 @@ def summary(manifest: dict[str, Any]) -> list[str]:
     if not split.get("complete", True):
         lines.append("so many images share a perceptual hash that not all near-copies could be looked for")
     if counts["broken"]:
-        lines.append(f"{counts['broken']} of {counts['read']} images are broken and left out:")
+        are, were = ("is", "was") if counts["broken"] == 1 else ("are", "were")
+        lines.append(f"{counts['broken']} of {counts['read']} images {are} broken and {were} left out:")
         lines += [f"  {image['key']!r}: {image['reason']}" for image in manifest["broken"]]
     if counts["broken"] > LISTED:
         lines.append(f"  and {counts['broken'] - LISTED} more")

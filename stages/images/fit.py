@@ -54,7 +54,7 @@ def _resized(picture: Picture, height: int, width: int, to: Geometry) -> Picture
     high, wide = picture.shape[:2]
     if not to.enlarge and (width > wide or height > high):
         raise TooSmallError(
-            f"it would have to be enlarged from {wide} x {high} to {width} x {height} pixels, which "
+            f"it would have to be enlarged from {high} x {wide} to {height} x {width} pixels, which "
             "normalize.upscale refuses"
         )
     low, narrow = min(height, high), min(width, wide)

@@ -5,7 +5,7 @@ A finished shard is a folder, named by its number and a digest of all that decid
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, prod
 from pathlib import Path
@@ -35,6 +35,7 @@ SIDES = ("train", "holdout")
 STATS, DONE = "stats.parquet", "done.json"
 LISTED = 100
 """How many broken images are named; the others are only counted."""
+_NAMED = 3
 _AT_ONCE = 2**20
 """Bytes of tensors that are made at once, so that they stay in a processor's cache."""
 _MOST_AT_ONCE = 256
@@ -95,6 +96,14 @@ class Shard:
 class Broken:
     key: str
     reason: str
+
+
+def with_reasons(broken: Sequence[Broken]) -> str:
+    """The first few and why; what is so for all of these is said once."""
+    reasons = {image.key: image.reason for image in broken[:_NAMED]}
+    if len(reasons) > 1 == len({*reasons.values()}):
+        return f"{', '.join(map(repr, reasons))} (of each: {broken[0].reason})"
+    return ", ".join(f"{key!r} ({reason})" for key, reason in reasons.items())
 
 
 @dataclass(frozen=True)

@@ -228,17 +228,20 @@ def test_images_that_are_too_small_are_left_out_by_name(tmp_path: Path) -> None:
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
     manifest = normalized(tmp_path, height=16, width=16, upscale="refuse", max_broken=0.1)
     assert manifest["counts"]["broken"] == 1
-    assert "from 15 x 16 to 16 x 16 pixels, which normalize.upscale refuses" in summary(manifest)[-1]
+    assert summary(manifest)[-2] == "1 of 10 images is broken and was left out:"
+    assert "from 16 x 15 to 16 x 16 pixels, which normalize.upscale refuses" in summary(manifest)[-1]
     assert normalized(tmp_path, height=16, width=16, upscale="allow", max_broken=0.0)["counts"]["broken"] == 0
 
 
 def test_who_asks_for_more_pixels_than_there_are_is_advised_to_ask_for_fewer(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", {"": 3}, size=16)
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    lower = "lower normalize.height and width, or set normalize.upscale to allow"
+    lower = "set normalize.upscale to allow, or lower normalize.height and width"
     with refused("images-broken", lower) as found:
         normalized(tmp_path, height=64, width=64, upscale="refuse", max_broken=0.0)
-    assert "mend or remove" not in str(found.value)
+    said = str(found.value)
+    assert said.endswith(lower), "no limit helps"
+    assert said.count("would have to be enlarged") == 1
     (tmp_path / "tree/broken.png").write_bytes(b"no picture")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
     with refused("images-broken", f"{lower}, for those that are too small, and mend or remove the others"):

@@ -136,6 +136,6 @@ def test_mislabeled_and_truncated_files_stop_normalize_by_name_with_exit_code_2(
     assert "truncated" in sentence
     run = run_stage_in(tmp_path, "normalize", changes | {"normalize.max_broken": 0.5})
     assert run.returncode == 0
-    assert "2 of 10 images are broken and left out" in run.stdout
+    assert "2 of 10 images are broken and were left out" in run.stdout
     manifest = json.loads((tmp_path / "data/normalized/manifest.json").read_text())
     assert [image["key"] for image in manifest["broken"]] == ["cat/page.jpg", "dog/half.jpg"]

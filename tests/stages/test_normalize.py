@@ -236,7 +236,11 @@ def test_too_many_broken_images_stop_the_stage_by_name_and_leave_earlier_outputs
     for name in ("bee/aa.jpg", "cat/bb.png"):
         (tree / "tree" / name).write_bytes(b"")
     ingested(tree / "raw", path=str(tree / "tree"))
-    with refused("images-broken", "of the 19 images cannot be used", "'bee/aa.jpg' (its content is no image"):
+    with refused(
+        "images-broken",
+        "of the 19 images cannot be used",
+        "'bee/aa.jpg', 'cat/bb.png' (of each: its content is no image",
+    ):
         normalized(tree, max_broken=0.05)
     assert files_in(tree / "normalized") == before
 
