@@ -95,10 +95,11 @@ def _of_before(root: Path) -> list[str]:
     if stage is None:
         return []
     older = "report and release are" if stage in _BEHIND_THE_FIGURES else "what follows is"
-    why = f"A later run has not finished {stage}: {older} of the run before it."
+    why = f"A later run has not finished {stage}: {older} of the run before it. `mintage run` goes on."
     if unfinished is None:
-        why = f"{stage} has not run through with what params.yaml says now: {older} of the params before."
-    return [textwrap.fill(f"{why} `dvc repro` goes on.", WIDTH)]
+        these = "Report and release" if stage in _BEHIND_THE_FIGURES else "These figures"
+        why = f"{these} were made with other params than params.yaml has now: `mintage run` brings all up to date."
+    return [textwrap.fill(why, WIDTH)]
 
 
 def words_of(root: Path) -> Words:

@@ -61,7 +61,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def missing_output(path: str | Path) -> UserError:
     """The error if a stage's output is not there."""
-    return UserError("output-missing", f"{path} is missing: run the stage that makes it (`dvc repro`)")
+    return UserError("output-missing", f"{path} is missing: `mintage run` makes it")
 
 
 def read_json(path: str | Path) -> Any:

@@ -191,9 +191,7 @@ def shards(directory: str | Path) -> list[Path]:
     """The shards in a folder, in order; at least one."""
     found = sorted(Path(directory).glob("*.parquet"))
     if not found:
-        raise UserError(
-            "output-missing", f"{directory} holds no Parquet files: run the stage that makes it (`dvc repro`)"
-        )
+        raise UserError("output-missing", f"{directory} holds no Parquet files: `mintage run` makes it")
     return found
 
 

@@ -280,5 +280,5 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     """The files in a folder, by name; at least one."""
     found = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not found:
-        raise UserError("output-missing", f"{folder} is missing or empty: run the stage that makes it (`dvc repro`)")
+        raise UserError("output-missing", f"{folder} is missing or empty: `mintage run` makes it")
     return found

@@ -258,7 +258,7 @@ def test_damaged_json_is_refused_by_name(tmp_path: Path, content: bytes) -> None
 
 
 def test_missing_json_is_refused_by_name(tmp_path: Path) -> None:
-    with refused("output-missing", "value.json is missing: run the stage that makes it"):
+    with refused("output-missing", "value.json is missing: `mintage run` makes it"):
         read_json(tmp_path / "value.json")
 
 

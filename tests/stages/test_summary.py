@@ -170,7 +170,7 @@ def test_a_run_that_was_stopped_is_said_before_the_figures_of_the_one_before(
     (tmp_path / "data/raw").mkdir(parents=True)
     (tmp_path / "dvc.lock").write_text(LOCK.replace("RAW", raw).replace("CHECKPOINTS", checkpoints))
     first = summary(tmp_path).splitlines()[0]
-    said = f"A later run has not finished {unfinished}: what follows is of the run before it. `dvc repro` goes on."
+    said = f"A later run has not finished {unfinished}: what follows is of the run before it. `mintage run` goes on."
     assert (first == said) == (unfinished is not None), first
 
 
@@ -190,7 +190,7 @@ def test_a_stage_that_did_not_run_through_with_the_present_params_is_said(
     )
     (tmp_path / "params.yaml").write_text(f"evaluator: {{seed: 0}}\ntrain: {{images: {images}, seed: {seed}}}\n")
     first = summary(tmp_path).replace("\n", " ")
-    said = f"{stage} has not run through with what params.yaml says now: what follows is of the params before."
+    said = "These figures were made with other params than params.yaml has now: `mintage run` brings all up to date."
     assert first.startswith(said) == (stage is not None), first
 
 
@@ -206,7 +206,7 @@ def test_where_the_figures_are_of_the_later_run_its_report_and_release_are_not(t
 )
 def test_a_missing_output_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
     (finished(tmp_path) / name).unlink()
-    with refused("output-missing", f"{name} is missing: run the stage that makes it"):
+    with refused("output-missing", f"{name} is missing: `mintage run` makes it"):
         summary(tmp_path)
 
 

@@ -305,7 +305,7 @@ def test_two_files_of_one_name_are_refused(tree: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["models/selected", "samples", "plots", "provenance", "reports/index.html"])
 def test_a_missing_input_is_named_with_what_makes_it(tree: Path, name: str) -> None:
     shutil.move(name, tree / "away")
-    with refused("output-missing", f"{name} is missing: run the stage that makes it"):
+    with refused("output-missing", f"{name} is missing: `mintage run` makes it"):
         main()
     assert not (tree / "published.json").exists()
 
