@@ -56,6 +56,8 @@ from stages.translating.jobs import Job, Maker, jobs, require_there, say_broken,
 SELECTED = "models/selected"
 _OF_PICTURES = 3
 """Axes of a picture: channels, height and width."""
+_FOLLOW = 4
+"""Bars that follow a tune, or frames a clip, where nobody asks for another number."""
 
 
 def main() -> None:
@@ -95,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "--fit", default="resize", choices=fits, help="pictures to the model's size, or tiles at their own"
     )
     made.add_argument(
-        "--follow", type=int, default=4, metavar="N", help="how many bars follow a tune, or frames a clip (default: 4)"
+        "--follow", type=int, metavar="N", help=f"how many bars follow a tune, or frames a clip (default: {_FOLLOW})"
     )
     made.add_argument(
         "--ask",
@@ -170,11 +172,10 @@ def places_of_maps(given: list[str], carrier: Carrier, address: str) -> list[Pat
     """
     if len(given) not in carrier.maps:
         wanted = carrier.maps[-1]
-        raise UserError(
-            "maps-miscounted",
-            f"{address} takes {counted(wanted, carrier.map)} with each {carrier.one}, and {len(given)} were given: "
-            "name a folder of each with --with",
-        )
+        what = f"{address} takes {counted(wanted, carrier.map) if wanted else f'no {carrier.map}s'}"
+        were = "was" if len(given) == 1 else "were"
+        mend = "name a folder of each with --with" if wanted else "leave --with out"
+        raise UserError("maps-miscounted", f"{what} with each {carrier.one}, and {len(given)} {were} given: {mend}")
     return [Folder(Path(name), MAX_PIXELS) if Path(name).is_dir() else Path(name) for name in given]
 
 
@@ -209,11 +210,14 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     """The carrier of the model's samples: pictures, samples of any length, or consecutive ones; else UserError."""
     sides = len(model.shape) - 1
     if medium.row and "picture files" not in medium.lacks:
-        _require_follow(arguments.follow)
-        return Clips(model, medium, arguments.fit, arguments.follow, arguments.seed)
+        return Clips(model, medium, arguments.fit, _following(arguments.follow), arguments.seed)
     if medium.row and model.shape == model.generator.config.bare_source_shape == medium.shape:
-        _require_follow(arguments.follow)
-        return Rows(model, medium, arguments.follow, arguments.seed)
+        return Rows(model, medium, _following(arguments.follow), arguments.seed)
+    if arguments.follow is not None:
+        raise UserError(
+            "follow-without-rows",
+            f"--follow is for models that go on with a tune or a clip, and {arguments.release} does not: leave it out",
+        )
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
     source = model.generator.config.bare_source_shape
@@ -228,9 +232,11 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     )
 
 
-def _require_follow(count: int) -> None:
-    if count < 1:
-        raise UserError("follow-below-1", f"--follow is {count}: say how many are to follow, 1 or more")
+def _following(asked: int | None) -> int:
+    """How many bars or frames are to follow."""
+    if asked is not None and asked < 1:
+        raise UserError("follow-below-1", f"--follow is {asked}: say how many are to follow, 1 or more")
+    return _FOLLOW if asked is None else asked
 
 
 def translate(model: Model, waiting: list[Job], carrier: Carrier, seed: int, maker: Maker) -> list[str]:

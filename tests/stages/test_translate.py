@@ -260,6 +260,7 @@ def test_broken_pictures_are_named_and_the_others_translated(tmp_path: Path, mod
         (["nowhere", "--release", "nothing"], "'nowhere' is neither a file nor a folder"),
         (["a.png", "--release", "models/selected"], "no model was selected here yet (models/selected is missing)"),
         (["empty"], "there is no picture in empty"),
+        (["a.png", "--follow", "4"], "--follow is for models that go on with a tune or a clip, and "),
         (["a.png", "a.jpg"], "would both be written to out/a.png"),
         (["a.png", "--release", "nothing"], "nothing/manifest.json is not there"),
         (["a.png", "--release", "noise"], "noise makes images from noise: name one that translates, or find your"),

@@ -104,7 +104,7 @@ def test_a_folder_of_frames_is_one_clip_and_what_cannot_go_on_is_named(tmp_path:
     [
         (["--fit", "tiles"], "clips go on at the model's size: set --fit to resize, crop or letterbox"),
         (["--follow", "0"], "--follow is 0: say how many are to follow, 1 or more"),
-        (["--with", "."], "takes 0 maps with each clip, and 1 were given"),
+        (["--with", "."], "takes no maps with each clip, and 1 was given: leave --with out"),
     ],
 )
 def test_what_a_clip_has_no_use_of_is_one_sentence(
