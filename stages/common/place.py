@@ -57,12 +57,10 @@ def cache_problems(root: Path) -> Iterator[str]:
         return
     place = next(folder for folder in (cache, *cache.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        shared = (
-            "where a group shares it, its owner sets `python -m dvc config cache.shared group` and gives the group its "
-            "rights (`chmod -R g+rwX`); else "
-        ) * place.is_dir()
+        shared = "where a group shares it, its owner sets `python -m dvc config cache.shared group` and gives the group"
+        hint = f"{shared} its rights (`chmod -R g+rwX`); else " if place.is_dir() else ""
         yield (
-            f"DVC's cache cannot be written ({str(place)!r}): {shared}`python -m dvc config --local cache.dir` names "
+            f"DVC's cache cannot be written ({str(place)!r}): {hint}`python -m dvc config --local cache.dir` names "
             "another"
         )
         return
