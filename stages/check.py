@@ -1,4 +1,4 @@
-"""`python -m stages.check`: what can be known to be wrong before anything runs; `make run` asks it first.
+"""Find what is wrong before anything runs; `make run` does this first.
 
 Reads params.yaml, dvc.yaml, the names of the source's files (of its first pictures the sizes), what ingest says that it
 brought, and what git and DVC's settings say. Changes one file only: it removes the note "not published" from
@@ -30,6 +30,7 @@ from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
 from stages.sources import Source, checked_options, has_attributes, medium_from, named, paired_from, reads_path
+from stages.sources.few import too_few
 from stages.sources.labels import file_beside
 from stages.sources.names import needs_no_word, of_system
 from stages.sources.sizes import notes_of_size
@@ -63,7 +64,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
     problems = [
         *of_source,
         *unread,
-        *_few(params, source),
+        *([] if source is None else too_few(params, source)),
         *_store(params, root),
         *_card(params.upload),
         *_moved(params, root),
@@ -170,7 +171,7 @@ def _store(params: Params, root: Path) -> Iterator[str]:
     target = root / store.root
     place = next(folder for folder in (target, *target.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or _of_the_kernel(place):
-        yield f"upload.url = {params.upload.url!r}: {str(place)!r} is no folder that you may write: name another"
+        yield f"upload.url = {params.upload.url!r}: you cannot write to {place}: name another folder"
     elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
 
@@ -329,23 +330,15 @@ def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[st
     """The source, where names tell at once what it has; or why it cannot be read."""
     ingest = params.ingest.model_copy(update={"path": str(root / params.ingest.path)})
     try:
-        return named(ingest), []
+        source = named(ingest)
+        if source is not None and not source.of_pictures:
+            next(source.images, None)  # raises where the package is missing that reads it
+        return source, []
     except UserError as error:
         shown = str(error).removeprefix(f"{ingest.path} ")
         return None, [f"ingest.path = {params.ingest.path!r} {shown}" if shown != str(error) else shown]
     except (ModuleNotFoundError, OSError):  # the stage has a sentence on it
         return None, []
-
-
-def _few(params: Params, source: Source | None) -> Iterator[str]:
-    """A sentence on fewer images than the gate lets pass, even if none is held out."""
-    least = params.validate_.min_images
-    if source is not None and source.count is not None and source.count < least:
-        many = source.medium.words.many
-        yield (
-            f"ingest.path = {params.ingest.path!r} has {source.count:,} {many}, and validate.min_images asks for "
-            f"{least:,} to train on, beside those that are held out: add {many}, or set it lower"
-        )
 
 
 def _known(params: Params) -> Known:

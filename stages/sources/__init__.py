@@ -81,6 +81,8 @@ class Source:
     """The kind of data, with what is known about it."""
     count: int | None = None
     """How many images there are, if that is known before they are read."""
+    class_counts: dict[str, int] = field(default_factory=dict)
+    """How many images each class has, if names tell; else empty."""
     paired: bool = False
     """Whether images have partners."""
     maps: int = 0

@@ -45,6 +45,11 @@ class Options(Section):
     max_ratio: Positive = Field(100.0, description="times its own size that an archive may unpack to (or it is a bomb)")
 
 
+def names_tell(params: Ingest) -> bool:
+    """True for a folder whose files are neither cut nor laid under noise, for which they are read."""
+    return Path(params.path).is_dir() and not params.options.keys() & {"seconds", "noise"}
+
+
 def paired_by(options: Options) -> bool:
     """Whether samples get partners."""
     return options.noise is not None

@@ -4,6 +4,7 @@
 of files is in memory.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -102,9 +103,14 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     count = sum(survey.images[parts] for parts in groups)
     images = _images(tree, params, groups, classes, count, wanted=wanted)
     paired = params.pairs is not None
+    by_class = Counter[str]()
+    for parts, group in groups.items():
+        if group.class_name is not None and found.labels is None:
+            by_class[group.class_name] += survey.images[parts]
     source = Source(
         name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired, wanted), count=count,
-        medium=wanted.medium, paired=paired, maps=maps, readers=readers, layout=[*found.said, *said],
+        medium=wanted.medium, class_counts=by_class, paired=paired, maps=maps, readers=readers,
+        layout=[*found.said, *said],
     )  # fmt: skip
     return source if found.labels is None else with_table(source, found.labels, params)
 

@@ -34,7 +34,7 @@ def params(url: str = "file:published", **ingest: Any) -> Params:
     values = load_params(ROOT / "params.yaml").model_dump(by_alias=True)
     values["ingest"] |= ingest
     values["upload"]["url"] = url
-    values["validate"]["min_images"] = 2
+    values["validate"] |= {"min_images": 2, "min_class_images": 1}
     return Params.model_validate(values)
 
 
@@ -77,6 +77,20 @@ def test_names_of_files_are_compared_with_the_family_before_anything_runs(
     read(refusal(params(source=source, path=f"two{end}", labels=False)))
     Path("labels.csv").write_text("key,class\n000.png,a\n001.png,b\n")
     check(params(source=source, path=f"none{end}", labels="labels.csv"), MADE)
+
+
+def test_a_class_with_too_few_images_for_both_splits_is_told_by_its_name() -> None:
+    write_tree(Path("some"), {"many": 5, "lone": 1})
+    said = refusal(params(source="folder", path="some"))
+    assert "'some' has 1 class with fewer than 2 images, and validate" in said
+    assert "in either split: 'lone' (1): add images, remove the class, or set ingest.labels to false" in said
+
+
+def test_a_sound_that_no_installed_package_reads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.media.recordings.find_spec", lambda name: None)
+    for name in ("one", "two", "three"):
+        Path(f"data/source/{name}.mp3").write_bytes(b"ID3")
+    assert "is not installed: run `pip install" in refusal(params(source="sounds", labels=False))
 
 
 @pytest.mark.tried(
