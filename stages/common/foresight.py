@@ -205,9 +205,10 @@ def _voices(train: Train, known: Known) -> Iterator[str]:
 def _sides(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:
     if recipe.network not in WITHOUT_MAPS and 0 < min(known.shape[1:]) < SMALLEST:
         size = " x ".join(map(str, known.shape[:0:-1]))
-        fits = ", or ".join(_for_few_pixels())
-        larger = "" if known.medium.unconditional_family else ", or normalize.height and width to 8 or more"
-        yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set train.family to {fits}{larger}"
+        of_size = known.medium.shape is None and "picture files" not in known.medium.lacks
+        fits = f"train.family to {', or '.join(_for_few_pixels())}"
+        larger = "normalize.height and width to 8 or more"
+        yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set {larger if of_size else fits}"
     elif changes := changes_for(recipe, known.shape):
         high, wide = known.medium.sides[-2:]
         yield (

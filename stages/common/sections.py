@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml.error import MarkedYAMLError
 
-from mintage.nearest import nearest, not_one_of
+from mintage.nearest import like, nearest, not_one_of
 from mintage.spelling import american_keys, spelled_twice
 from stages.common.errors import UserError
 
@@ -130,8 +130,10 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        missing = [_key(each["loc"], prefix) for each in error.errors() if each["type"] == "missing"]
         sentences = [_sentence(dict(each), model, prefix) for each in error.errors() if each["type"] != "missing"]
+        meant = {_meant(dict(each), model, prefix) for each in error.errors() if each["type"] == "extra_forbidden"}
+        missing = [_key(each["loc"], prefix) for each in error.errors() if each["type"] == "missing"]
+        missing = [key for key in missing if key not in meant]
         sentences += _of_missing(missing, listed)  # the last, since a misspelled key explains more
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None
 
@@ -151,6 +153,13 @@ def _of_missing(keys: list[str], listed: str) -> list[str]:
     if len(keys) > 1:
         return [f"{len(keys)} keys are missing: {', '.join(keys)}: add them ({listed} every key)"]
     return [f"{key} is missing: add it ({listed} every key)" for key in keys]
+
+
+def _meant(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str | None:
+    """The key that an unknown one is most likely meant for."""
+    where = list(error["loc"])
+    close = like(str(where[-1]), names(_model_at(model, where[:-1])))
+    return close and _key([*where[:-1], close], prefix)
 
 
 def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str:
@@ -183,7 +192,8 @@ def _wanted(error: dict[str, Any]) -> str:
     """What a value must be, in plain words where there are some for this type of error."""
     value, wanted = error["input"], _WANTED.get(error["type"])
     if error["type"] == "int_type" and isinstance(value, float) and value.is_integer():
-        return f"write {int(value)}"
+        thousands = f", or {int(value)}000 if the point was to part thousands" if 0 < value < 1000 else ""
+        return f"write {int(value)}{thousands}"
     if wanted is None:
         return f"{error['msg'][0].lower()}{error['msg'][1:]}"
     return f"it must {wanted.format(**error.get('ctx', {}))}"

@@ -100,6 +100,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.images", "'600000'", "train.images = '600000' is refused"),
         ("train.images", "1.5", "train.images = 1.5 is refused: it must be a whole number"),
         ("train.images", "1e5", "train.images = 100000.0 is refused: write 100000$"),
+        ("train.images", "40.000", "train.images = 40.0 is refused: write 40, or 40000 if the point was to part thou"),
         ("train.images", "true", "train.images = True is refused"),
         ("train.deterministic", "'no'", "train.deterministic = 'no' is refused"),
         ("train.deterministic", "1", "train.deterministic = 1 is refused"),
@@ -294,10 +295,9 @@ def test_every_key_of_the_repository_s_params_carries_a_comment() -> None:
     assert [line for line in keys if not re.search(r"\s# \w", line)] == []
 
 
-def test_a_misspelled_key_is_told_before_the_one_that_it_leaves_missing(tmp_path: Path) -> None:
+def test_a_misspelled_key_is_told_and_not_also_called_missing(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(text.replace("  images:", "  imagse:"))
     with refused("params-invalid", "did you mean 'images'") as found:
         load_params(tmp_path / "params.yaml")
-    sentence = str(found.value)
-    assert sentence.index("imagse") < sentence.index("missing")
+    assert "missing" not in str(found.value)
