@@ -149,14 +149,19 @@ def _page(link: "re.Match[str]") -> str:
 
 
 def _measured(family: str, figures: dict[str, float]) -> str:
-    measured = f", Frechet {figures[family]:g} in the table of docs/families.md" if family in figures else ""
-    return f"{FAMILIES[family].paper}{measured}"
+    """Why a family is advised of which the table of choices says nothing."""
+    if family not in figures:
+        return FAMILIES[family].paper
+    measured = f"by its Frechet distance on digits, {figures[family]:g} in the table of {FAMILIES_PAGE}"
+    return f"{measured} ({FAMILIES[family].paper})"
 
 
 def _fitting(params: Params, known: Known) -> list[str]:
     """Nothing that a later stage would refuse; of two conditions the one that says more."""
     fits = [name for name in FAMILIES if not foreseen(_with_family(params, name, known.shape), known)]
     fits = [name for name in fits if known.smaller or FAMILIES[name].network not in ENLARGING]
+    if "labeled" not in params.train.recipe:  # each image has its label
+        fits = [name for name in fits if FAMILIES[name].discriminator.conditioning != "semi_supervised"]
     wanted = {"attributes": known.attributes, "source": known.paired, "domain": known.domains}
     asked = [name for name in fits if wanted.get(condition_of(FAMILIES[name]) or "")]
     return asked or fits
@@ -307,7 +312,7 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
         yield f"few images: look at near_copies in the report{_against_copies(best.family, looks, params, how)}"
     if changes and params.upload.publish != "always":
         yield "such an experiment is not published (upload.publish): `mintage releases publish` does it afterwards"
-    yield f"minutes are of training alone, measured just now: {_of_all_stages(best, looks, params)}"
+    yield f"the minutes are for training only, measured just now: {_of_all_stages(best, looks, params)}"
     yield "figures of examples are of their own data"
 
 
