@@ -49,6 +49,7 @@ def reproduce(*stages: str) -> int:
     if reason.unread:
         raise BrokenPipeError
     if reason.exit_code is not None and reason.exit_code < 0:
+        print(file=sys.stderr)  # the bar of a killed stage has no end of its line
         raise _ended(reason.command, -reason.exit_code)
     return code if reason.exit_code is None else reason.exit_code
 

@@ -96,8 +96,9 @@ def train(
         torch.Size([4, 1, 8, 8])
     """
     require_dataset(data)
-    if images < 1 or (threads is not None and threads < 1):
-        raise ValueError(f"images = {images} and threads = {threads}: give 1 or more")
+    for name, count in (("images", images), ("threads", threads)):
+        if count is not None and count < 1:
+            raise ValueError(f"{name} = {count}: give 1 or more")
     if first is not None and not stands_on_first(recipe_of(family, recipe or {}, variant)):
         raise ValueError(f"{family}: {WITHOUT_FIRST}")
     stands_on = load(first) if isinstance(first, str | Path) else first

@@ -28,7 +28,7 @@ def main() -> None:
         _refuse_inputs(store.root)
     if kept := why_not(params.publish):
         write_json(RECEIPT, (read_receipt(Path()) or {}) | {UNPUBLISHED: kept})
-        print(f"not published: {kept}; `mintage releases publish` publishes it")
+        print(f"not published yet: {kept}; `mintage releases publish` publishes it")
         return
     files = gather()
     if params.uncommitted != "mark":

@@ -140,7 +140,7 @@ def compare_page(title: str, entries: Sequence[Entry]) -> str:
             "level": LEVELS[entry.level],
             "verdict": entry.verdict,
             "size": [entry.width, entry.height],
-            "figures": {one.metric: [one.value, one.floor, one.number] for one in entry.figures},
+            "figures": {one.metric: [one.value, one.floor, one.number, one.title] for one in entry.figures},
             "params": {
                 name: entry.params.get(name)
                 for name in sorted(usual.keys() | entry.params.keys())

@@ -2,6 +2,6 @@
 // Pictures in a browser: as they are.
 
 const VIEW = {
-  drag: "Drag on the picture to move, too.",
+  drag: "You can also drag the picture.",
   draw: (canvas, values, shape) => draw(canvas, values, shape),
 };

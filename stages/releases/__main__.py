@@ -18,7 +18,7 @@ from stages.common.params import Upload, load_section
 from stages.common.stage import Parser, confirm, program
 from stages.releases import catalog, channels
 from stages.releases.about import About, about, about_each
-from stages.releases.content import gather, require_committed
+from stages.releases.content import DIGITS, gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
 from stages.releases.publish import publish, summary_of
@@ -143,13 +143,13 @@ def run_show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         described = {**_described(release, manifest, facts), **asdict(what)}
         return _as_json({**described, "history": history, "manifest": manifest.model_dump()})
-    print(f"release {release.name}{f': {what}' if str(what) else ''} ({_address(release)})\n")
-    print("\n".join(f"{file.size:>12,}  {file.sha256[:12]}  {file.path}" for file in manifest.files))
-    print("\n" + _facts(facts))
+    print(f"release {manifest.id[:DIGITS]}{f': {what}' if str(what) else ''} ({_address(release)})\n")
+    print(_facts(facts))
     for step in history:
         print(
             f"{step.get('at') or 'earlier':<28} {step['action']:<9} {step['release']}  {step.get('by') or ''}".rstrip()
         )
+    print("\n" + "\n".join(f"{file.size:>12,}  {file.sha256[:12]}  {file.path}" for file in manifest.files))
     return 0
 
 
@@ -161,7 +161,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _as_json({**_described(release, manifest, facts), "problems": problems})
     else:
-        print("\n".join(problems) or f"release {release.name}: all {len(manifest.files)} files are whole")
+        print("\n".join(problems) or f"release {manifest.id[:DIGITS]}: all {len(manifest.files)} files are whole")
         print("\n" + _facts(facts))
         print(_colored("this clone can make it again" if remade else "this clone cannot make it again", remade))
     return DAMAGED if problems or (arguments.reproducible and not remade) else 0

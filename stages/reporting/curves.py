@@ -125,10 +125,10 @@ def _accuracy(curves: Sequence[Curve]) -> Chart:
         "How often the discriminator is right",
         [_one(curves, "d_accuracy", "accent")],
         ("share of images taken for what they are",),
-        "At the dashed 50% it can only guess, as it does where generated images are like real ones. Near 100% it has "
+        "At the dashed 0.5 it can only guess, as it does where generated images are like real ones. Near 1 it has "
         "won, and the generator learns little from it.",
         name="accuracy",
-        level=("50%", 0.5),
+        level=("0.5", 0.5),
         limits=(0.0, 1.0),
     )
 

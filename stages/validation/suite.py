@@ -101,7 +101,7 @@ def _values(manifest: Manifest) -> list[Check]:
 
 
 def _identity(classes: list[str] | None) -> list[Check]:
-    unique = "No key occurs twice, in one split or across both"
+    unique = "Each key occurs once"
     unlabeled, labeled = "No image has a label, as the data has no classes", "Every image has a label"
     listed = [
         Check(unique, "images", UNIQUE, {"column": "key"}, 0, EXCEPTIONS),

@@ -159,6 +159,8 @@ def test_what_dvc_knows_of_the_end_of_a_stage_is_told(
     with refused("stage-ended") as refusal:
         by_dvc.reproduce()
     assert refusal.value.exit_code == 128 + signal.SIGKILL
+    printed = capsys.readouterr()
+    assert printed.err.endswith("\n"), "a bar may have no end of its line"
     write_stages(folder, {"only": {"cmd": "kill -TERM $$"}})
     with refused("stage-ended", "`kill -TERM $$` was ended by SIGTERM: run the same command again"):
         by_dvc.reproduce()
@@ -166,7 +168,7 @@ def test_what_dvc_knows_of_the_end_of_a_stage_is_told(
     assert by_dvc.reproduce("only") == 75
     write_stages(folder, {"only": {"cmd": "echo 1 > out.txt", "outs": ["out.txt"]}})
     assert (by_dvc.reproduce(), by_dvc.reproduce()) == (0, 0)
-    read(str(refusal.value) + capsys.readouterr().out)
+    read(str(refusal.value) + printed.out + capsys.readouterr().out)
 
 
 def test_dvc_s_hints_do_not_come_after_what_the_last_stage_says(tmp_path: Path) -> None:

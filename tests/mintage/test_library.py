@@ -184,8 +184,8 @@ def test_a_device_or_precision_that_is_none_is_refused(digits: Dataset, how: dic
 def test_no_images_are_neither_sampled_nor_trained_on(digits: Dataset, model: Model) -> None:
     with pytest.raises(ValueError, match="count = 0"):
         model.sample(0)
-    for images, threads in ((0, 1), (64, 0)):
-        with pytest.raises(ValueError, match="give 1 or more"):
+    for images, threads, named in ((0, 1, "images"), (64, 0, "threads")):
+        with pytest.raises(ValueError, match=f"^{named} = 0: give 1 or more"):
             train(digits, "gan", images, TINY, threads=threads, progress=False)
 
 

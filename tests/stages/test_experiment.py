@@ -33,7 +33,7 @@ def published(tree: Path) -> list[str]:
 
 @pytest.mark.tried(
     "`dvc exp run`, whose `upload.publish` is runs",
-    "not published: this is the experiment bold-seal, and upload.publish is not always; "
+    "not published yet: this is the experiment bold-seal, and upload.publish is not always; "
     "`mintage releases publish` publishes it",
 )
 def test_an_experiment_publishes_nothing_and_says_how_to(

@@ -87,10 +87,10 @@ def test_two_releases_are_compared_by_all_figures_and_by_the_params_that_differ(
 @node
 def test_of_two_figures_the_better_one_is_told_apart_by_the_direction_of_its_metric() -> None:
     metrics = {"far": ["Far", "min"], "near": ["Near", "max"], "none": ["None", "max"]}
-    left = {"figures": {"far": ["1", "0", 1], "near": ["1", "2", 1]}}
+    left = {"figures": {"far": ["1", "0", 1, "Far in its words"], "near": ["1", "2", 1]}}
     right = {"figures": {"far": ["2", "0", 2], "near": ["3", "2", 3]}}
     rows = in_node("compare.js", "m.figureRows(g.metrics, g.left, g.right)", metrics=metrics, left=left, right=right)
-    assert rows == [["Far", "1", "2", "0", "left"], ["Near", "1", "3", "2", "right"]]
+    assert rows == [["Far in its words", "1", "2", "0", "left"], ["Near", "1", "3", "2", "right"]]
     right["figures"]["far"][1] = "50"  # what real data reach elsewhere
     rows = in_node("compare.js", "m.figureRows(g.metrics, g.left, g.right)", metrics=metrics, left=left, right=right)
     assert [row[-1] for row in rows] == ["", ""], "figures of other data are not better"

@@ -10,7 +10,7 @@ const figureRows = (metrics, left, right) => Object.entries(metrics)
     const [a, b] = [left.figures[name], right.figures[name]];
     const ahead = a && b && a[2] !== b[2] && comparable(left, right) ? ((a[2] < b[2]) === (direction === "min") ? "left" : "right") : "";
     const floors = [...new Set([a, b].filter(Boolean).map((figure) => figure[1]))].join(" and ");
-    return [title, a ? a[0] : "–", b ? b[0] : "–", floors, ahead];
+    return [(a ?? b)[3] ?? title, a ? a[0] : "–", b ? b[0] : "–", floors, ahead];
   });
 
 // Params that differ: [name, left, right]. A release holds what is other than usual, and null where it has none.
