@@ -11,7 +11,6 @@ from ruamel.yaml import YAML
 from flows.page import SELECTION
 from flows.trials import Sweep, Trial
 from flows.workspace import PARAMS
-from mintage.budget import images_beside
 from stages.common.files import read_json
 from stages.common.params import Params, load_params
 from stages.reporting.selection import Selection
@@ -62,9 +61,7 @@ def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any
 
 def foreseen(params: list[Params]) -> str:
     """Why trials of these params may not compare, and what helps: a sentence; empty where nothing tells so."""
-    lengths = sorted(
-        {images_beside(one.train.images) if one.evaluator.images is None else one.evaluator.images for one in params}
-    )
+    lengths = sorted({one.evaluator.images_for(one.train.images) for one in params})
     if len(lengths) < 2:
         return ""
     return (

@@ -14,7 +14,7 @@ from operator import le
 from pathlib import Path
 from typing import Any
 
-from mintage.budget import FULL, images_beside
+from mintage.budget import FULL
 from mintage.catalog import ENLARGING
 from mintage.families import FAMILIES, recipe_of
 from mintage.recipes import condition_of
@@ -334,7 +334,7 @@ def minutes_of_others(best: Advice, looks: Looks, params: Params) -> float | Non
         return None
     took = {row["stage"]: row["here"] for row in table_of(BENCHMARKS_PAGE.read_text(), "Where the seconds of a run go")}
     judging = float(took["evaluator"]) + float(took["select"])
-    learned = images_beside(best.images) if params.evaluator.images is None else params.evaluator.images
+    learned = params.evaluator.images_for(best.images)
     grown = learned / FULL * prod(best.sides) / prod(_AS_SHIPPED)
     return (float(took["all but train"]) - judging + judging * grown) / 60
 

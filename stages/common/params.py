@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from mintage.budget import images_beside
 from mintage.spelling import american
 from stages.common.errors import UserError
 from stages.common.sections import (
@@ -197,6 +198,10 @@ class Evaluator(Section):
     features: Annotated[int, Field(ge=2, le=2048)]
     window: Window | None
     device: Device
+
+    def images_for(self, training: int) -> int:
+        """Images that it learns from, beside a training of so many."""
+        return images_beside(training) if self.images is None else self.images
 
 
 def not_guard_only(name: Any) -> Any:
