@@ -15,14 +15,14 @@ LOOKED_AT = 20
 
 def notes_of_size(source: Source, to: Normalize) -> Iterator[str]:
     """A sentence where some of the first pictures have too few pixels; what cannot be read is left to ingest."""
-    if not source.of_pictures or to.fit == "pad":  # which never enlarges
+    if not source.of_pictures or to.fit == "pad" or to.upscale == "allow":  # nothing is enlarged, or is meant to be
         return
     found, least = list(_pixels(islice(source.images, LOOKED_AT))), to.height * to.width
     if few := sum(pixels < least for pixels in found):
-        becomes = "would be enlarged, to a blur" if to.upscale == "allow" else "count as broken (normalize.upscale)"
         yield (
             f"of the first {len(found)} {source.medium.words.many} {few} have fewer pixels than the {to.height} x "
-            f"{to.width} of normalize.height and width, and {becomes}: lower these, or bring larger pictures"
+            f"{to.width} of normalize.height and width, and count as broken (normalize.upscale): lower these, or bring "
+            "larger pictures"
         )
 
 

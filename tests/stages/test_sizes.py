@@ -17,10 +17,10 @@ from tests.stages.tiny_data import ROOT
 @pytest.mark.parametrize(
     ("height", "upscale", "fit", "said"),
     [
-        (64, "allow", "resize", "and would be enlarged, to a blur: lower these, or bring larger pictures"),
         (64, "refuse", "crop", "and count as broken (normalize.upscale): lower these, or bring larger pictures"),
-        (64, "allow", "pad", None),
-        (8, "allow", "resize", None),
+        (64, "refuse", "pad", None),
+        (64, "allow", "resize", None),
+        (8, "refuse", "resize", None),
     ],
 )
 def test_the_first_pictures_show_before_anything_runs_that_they_are_too_small(
