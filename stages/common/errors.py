@@ -7,7 +7,6 @@ import select
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 from stages import begin
 from stages.common.surroundings import settle
@@ -92,8 +91,11 @@ def ending_signals() -> list[signal.Signals]:
 
 def say_last(line: str) -> None:
     """Print a line on stderr; a terminal that is closed takes none, which must not change how the program ends."""
-    with suppress(OSError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except OSError:
+        for stream in (sys.stdout, sys.stderr):  # else Python tries again at its end, and exits with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _is_unread() -> bool:

@@ -192,7 +192,7 @@ def _wanted(error: dict[str, Any]) -> str:
     """What a value must be, in plain words where there are some for this type of error."""
     value, wanted = error["input"], _WANTED.get(error["type"])
     if error["type"] == "int_type" and isinstance(value, float) and value.is_integer():
-        thousands = f", or {int(value)}000 if the point was to part thousands" if 0 < value < 1000 else ""
+        thousands = f", or {int(value)}000 if that was meant as thousands" if 0 < value < 1000 else ""
         return f"write {int(value)}{thousands}"
     if wanted is None:
         return f"{error['msg'][0].lower()}{error['msg'][1:]}"

@@ -256,13 +256,13 @@ def test_the_command_ends_with_the_summary_of_a_whole_run(
     arguments: list[str],
     said: list[str],
 ) -> None:
-    async def played(**_: Any) -> State[Any]:
+    async def played(*_: Any, **__: Any) -> State[Any]:
         return Completed()
 
     judged = {"level": "poor", "sentence": "Poor: x.", "curve": "Good.", "advice": "None."}
     folder = finished(make_workspace(tmp_path / "toy", chain("first")), selection={"verdict": judged})
     (folder / "dvc.lock").write_text("schema: '2.0'\nstages: {train: {cmd: x, outs: [{path: gone}]}}\n")
-    monkeypatch.setattr(pipeline, "play", played)
+    monkeypatch.setattr(pipeline, "final_state", played)
     monkeypatch.setattr(sys, "argv", ["flows.pipeline", "-C", str(folder), *arguments])
     pipeline.main()
     shown = [one for one in capsys.readouterr().out.split("\n\n") if one.strip()]

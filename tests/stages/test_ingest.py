@@ -237,7 +237,8 @@ def test_check_notes_what_ingest_will_skip_and_says_nothing_of_images_that_were_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "tree", "validate.min_images": 2})
+    small = {"validate.min_images": 2, "validate.min_class_images": 1}
+    write_params(tmp_path, {"ingest.source": "folder", "ingest.path": "tree"} | small)
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     write_tree(tmp_path / "tree", {"": 3})
     ingest_main()

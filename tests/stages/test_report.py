@@ -275,7 +275,7 @@ READ = [
 def test_a_missing_input_is_named_in_one_sentence(name: str, inputs: Path) -> None:
     path = inputs / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with refused("output-missing", name, "dvc repro"):
+    with refused("output-missing", name, "mintage run"):
         read_inputs(inputs)
 
 

@@ -84,14 +84,19 @@ def test_a_stage_under_nohup_goes_on_when_its_terminal_is_closed() -> None:
 
 
 CLOSED = """
-import os, pty, signal, sys
+import os, pty, signal, sys, time
+def kept():
+    while os.isatty(2):  # until it is closed
+        time.sleep(0.01)
+    return "it was saved"
 child, terminal = pty.fork()
 if not child:
     from stages.common.errors import run_stage
     from stages.common.stage import explain_interrupt
     def stage():
-        with explain_interrupt(lambda: "it was saved"):
+        with explain_interrupt(kept):
             print("ready", flush=True)
+            print("what nobody reads", end="")
             signal.pause()
     run_stage(stage)
     os._exit(0)
