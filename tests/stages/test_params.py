@@ -100,7 +100,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.images", "'600000'", "train.images = '600000' is refused"),
         ("train.images", "1.5", "train.images = 1.5 is refused: it must be a whole number"),
         ("train.images", "1e5", "train.images = 100000.0 is refused: write 100000$"),
-        ("train.images", "40.000", "train.images = 40.0 is refused: write 40, or 40000 if the point was to part thou"),
+        ("train.images", "40.000", "train.images = 40.0 is refused: write 40, or 40000 if that was meant as thousands"),
         ("train.images", "true", "train.images = True is refused"),
         ("train.deterministic", "'no'", "train.deterministic = 'no' is refused"),
         ("train.deterministic", "1", "train.deterministic = 1 is refused"),
