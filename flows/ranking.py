@@ -119,7 +119,7 @@ def as_text(rows: list[Row]) -> str:
     return "".join("\t".join(cells) + "\n" for cells in [list(rows[0]), *(list(row.values()) for row in rows)])
 
 
-def shown(rows: list[Row], endings: dict[int, Ending]) -> list[Row]:
+def main_columns(rows: list[Row], endings: dict[int, Ending]) -> list[Row]:
     """Of the table what one asks first: what was varied, the selection metric, the verdict."""
     metrics = [METRICS[one.selection["metric"]].title for one in endings.values() if one.selection]
     asked = ["trial", "overrides", *dict.fromkeys(f"{metric} (real)" for metric in metrics)]

@@ -21,7 +21,7 @@ from flows.grid import grid, read_list, require_overrides_used
 from flows.overrides import apply
 from flows.page import SELECTION
 from flows.pipeline import end_as, final_state, pipeline, results_of, run_here
-from flows.ranking import Ending, as_text, foreseen, printed, read_measures, reasons, shown, table, verdict
+from flows.ranking import Ending, as_text, foreseen, main_columns, printed, read_measures, reasons, table, verdict
 from flows.server import use_server
 from flows.trials import (
     SWEEPS,
@@ -173,7 +173,7 @@ async def conclude(opened: Sweep, endings: dict[int, Ending]) -> State[Any]:
     data = {
         "name": opened.name,
         "trials": rows,
-        "shown": shown(rows, endings),
+        "shown": main_columns(rows, endings),
         "verdict": best,
         "exit_code": 1 if failed else 0,
     }

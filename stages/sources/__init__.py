@@ -117,7 +117,7 @@ class Source:
         )
 
 
-def drawn(name: str, seed: int, classes: list[str] | None, images: Iterator[RawImage], **more: Any) -> Source:
+def drawn_source(name: str, seed: int, classes: list[str] | None, images: Iterator[RawImage], **more: Any) -> Source:
     """A source whose images this pipeline draws by a seed; `more` as in `Source`."""
     return Source(name, "CC0 1.0", f"drawn by this pipeline, seed {seed}", classes, images, **more)
 

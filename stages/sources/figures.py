@@ -16,7 +16,7 @@ from pydantic import Field
 from stages.common.params import Ingest
 from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 READS_PATH = False
 GROUND = (128, 128, 128)
@@ -63,7 +63,7 @@ def paired_by(_: Options) -> bool:
 def read(_: Ingest, options: Options) -> Source:
     """The pairs; each figure depends only on the seed and its number. No test set: a split keeps figures whole."""
     count = options.figures * options.each
-    return drawn("figures", options.seed, None, _images(options), count=count, paired=True, maps=1, grouped=True)
+    return drawn_source("figures", options.seed, None, _images(options), count=count, paired=True, maps=1, grouped=True)
 
 
 def _images(options: Options) -> Iterator[RawImage]:

@@ -12,7 +12,7 @@ from mintage.spelling import american
 from stages.common.params import Ingest
 from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 READS_PATH = False
 _HELD_OUT = 10  # one of this many images is in the holdout
@@ -47,7 +47,7 @@ class Options(Section):
 
 def read(_: Ingest, options: Options) -> Source:
     """The images; each depends only on the seed and its number, so any of them can be drawn first."""
-    return drawn("glyphs", options.seed, list(options.letters), _images(options), count=options.images)
+    return drawn_source("glyphs", options.seed, list(options.letters), _images(options), count=options.images)
 
 
 def _images(options: Options) -> Iterator[RawImage]:

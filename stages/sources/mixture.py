@@ -10,7 +10,7 @@ from pydantic import Field
 from stages.common.pictures import encode_pfm
 from stages.common.sections import Count, Section, Seed
 from stages.media.points import Points
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 _HELD_OUT = 10  # points to train on for each point of the holdout
 _BLOCK = 10_000  # points that are drawn at once
@@ -32,7 +32,7 @@ def mixture(name: str, truth: Points, options: MixtureOptions) -> Source:
     several = len(truth.centers) > 1
     classes = [" ".join(f"{x:.2g}" for x in center) for center in truth.centers] if several else None
     images = _points(truth, options, several)
-    return drawn(name, options.seed, classes, images, medium=truth, count=_count(options))
+    return drawn_source(name, options.seed, classes, images, medium=truth, count=_count(options))
 
 
 def _count(options: MixtureOptions) -> int:

@@ -10,7 +10,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Section, Seed
 from stages.media.grammar import LEXICON, LONGEST, draw_sentence
 from stages.media.tokens import END, UNKNOWN, Tokens
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 READS_PATH = False
 _WORDS = sorted(word for words in LEXICON.values() for word in words)
@@ -25,7 +25,7 @@ class Options(Section):
 
 def read(_: Ingest, options: Options) -> Source:
     """The sentences, without classes and without a test set."""
-    return drawn("sentences", options.seed, None, _sentences(options), medium=MEDIUM, count=options.sentences)
+    return drawn_source("sentences", options.seed, None, _sentences(options), medium=MEDIUM, count=options.sentences)
 
 
 def _sentences(options: Options) -> Iterator[RawImage]:

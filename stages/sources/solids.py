@@ -12,7 +12,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.cells import npy
 from stages.media.volumes import Volumes
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 MEDIUM = Volumes()
 READS_PATH = False
@@ -43,7 +43,7 @@ def read(_: Ingest, options: Options) -> Source:
 
     There is no test set: with few cells some solids are equal, and a random split keeps these on one side.
     """
-    return drawn("solids", options.seed, list(SOLIDS), _volumes(options), medium=MEDIUM, count=options.volumes)
+    return drawn_source("solids", options.seed, list(SOLIDS), _volumes(options), medium=MEDIUM, count=options.volumes)
 
 
 def _volumes(options: Options) -> Iterator[RawImage]:

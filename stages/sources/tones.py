@@ -12,7 +12,7 @@ from mintage.waves import encode_wav, mixed
 from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.sounds import Sounds
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 RATE = 8000
 MEDIUM = Sounds(RATE)
@@ -50,7 +50,7 @@ def paired_by(options: Options) -> bool:
 def read(_: Ingest, options: Options) -> Source:
     """The tones; each depends only on the seed and its number, and its class is its kind. There is no test set."""
     facts = {"medium": MEDIUM, "count": options.sounds, "paired": paired_by(options)}
-    return drawn("tones", options.seed, list(TONES), _sounds(options), **facts)
+    return drawn_source("tones", options.seed, list(TONES), _sounds(options), **facts)
 
 
 def _sounds(options: Options) -> Iterator[RawImage]:

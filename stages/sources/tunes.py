@@ -13,7 +13,7 @@ from stages.common.params import Ingest
 from stages.common.sections import Count, Section, Seed
 from stages.media.cells import npy
 from stages.media.rolls import STEPS, Rolls, bar_at
-from stages.sources import RawImage, Source, drawn
+from stages.sources import RawImage, Source, drawn_source
 
 LOWEST, OCTAVES = 60, 2
 PITCHES = 12 * OCTAVES
@@ -63,7 +63,7 @@ def read(_: Ingest, options: Options) -> Source:
     """The tunes; each depends only on the seed and its number, and its class is its scale. There is no test set."""
     classes, attributes = (None, [*ATTRIBUTES]) if options.chords else (list(SCALES), None)
     facts = {"medium": MEDIUM, "grouped": True, "paired": paired_by(options), "attributes": attributes}
-    return drawn("tunes", options.seed, classes, _bars(options), count=options.tunes * options.bars, **facts)
+    return drawn_source("tunes", options.seed, classes, _bars(options), count=options.tunes * options.bars, **facts)
 
 
 def _bars(options: Options) -> Iterator[RawImage]:

@@ -14,7 +14,7 @@ from flows.graph import load_graph
 from flows.grid import grid, read_list
 from flows.once import work_of
 from flows.overrides import apply
-from flows.ranking import Ending, as_text, foreseen, printed, reasons, shown, table, verdict
+from flows.ranking import Ending, as_text, foreseen, main_columns, printed, reasons, table, verdict
 from flows.trials import Sweep, has_moved, name_for, open_sweep, save_experiment
 from stages.common.params import Params, load_params
 from tests.flows.sweep_toy import commit, dvc, git, make_repository
@@ -359,7 +359,7 @@ def test_a_terminal_shows_what_was_varied_the_metric_and_the_verdict_within_its_
     swept = replace(three(repository), overrides=[["train.seed=1"], [long], ["train.seed=3"]])
     endings = {1: ending(3.0), 2: ending(1.0), 3: Ending("failed", 2.0, [], "no luck")}
     rows = table(swept, endings)
-    lines = printed(shown(rows, endings)).splitlines()
+    lines = printed(main_columns(rows, endings)).splitlines()
     columns = [name.strip() for name in re.split(r"\s{2,}", lines[0])]
     assert columns == ["trial", "overrides", "Frechet distance (real)", "verdict", "best"]
     assert [line.split() for line in lines if line.startswith("s-")][2] == ["s-3", "train.seed=3", "failed"]

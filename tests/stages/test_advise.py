@@ -341,13 +341,8 @@ def test_the_command_says_how_to_take_its_first_advice_and_advises_nothing_for_d
     with refused("data-of-before", "1,797 images of 8x8 pixels, gray; 10 classes): `mintage run ingest` brings them"):
         advise.main()
     write_json(Path("provenance/ingest.json"), {"params": load_params().ingest.model_dump(mode="json")})
-    command = [
-        sys.executable,
-        "-m",
-        "stages.advise",
-        "--minutes",
-        "0.3",
-    ]  # where no machine takes as many images as params.yaml
+    # In so few minutes no machine takes as many images as params.yaml has.
+    command = [sys.executable, "-m", "stages.advise", "--minutes", "0.3"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
