@@ -341,17 +341,17 @@ def test_trials_that_were_measured_differently_are_not_compared_and_it_says_why(
 def test_trials_whose_evaluators_will_differ_are_told_before_they_run() -> None:
     params = load_params(ROOT / "params.yaml")
 
-    def of(training: int, images: int | None = None) -> Params:
+    def params_of(training: int, images: int | None = None) -> Params:
         train = params.train.model_copy(update={"images": training})
         evaluator = params.evaluator.model_copy(update={"images": images})
         return params.model_copy(update={"train": train, "evaluator": evaluator})
 
-    assert foreseen([of(200_000), of(5_000), of(300_000)]) == (
+    assert foreseen([params_of(200_000), params_of(5_000), params_of(300_000)]) == (
         "trials will be measured by evaluators of 12,000 and 120,000 images, so their figures may not compare: "
         "stop, and add -S evaluator.images=120000"
     )
-    assert not foreseen([of(200_000), of(10**6)])
-    assert not foreseen([of(5_000, 9_000), of(50_000, 9_000)])
+    assert not foreseen([params_of(200_000), params_of(10**6)])
+    assert not foreseen([params_of(5_000, 9_000), params_of(50_000, 9_000)])
 
 
 def test_a_terminal_shows_what_was_varied_the_metric_and_the_verdict_within_its_width(repository: Path) -> None:
