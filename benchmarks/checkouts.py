@@ -1,6 +1,7 @@
 """Training by this checkout and by another one, such as a `git worktree` of an earlier commit, in turns.
 
     python -m benchmarks.checkouts ../earlier --families sngan biggan --rounds 5
+    python -m benchmarks.checkouts . --precision bfloat16 --others float32    # one checkout in two precisions
 
 Each figure is a process of its own that trains the family's row as this checkout has it, by the packages that are
 installed here. What counts is CPU time, which other programs disturb least.
@@ -58,11 +59,13 @@ def main() -> None:
     parser.add_argument("--side", type=natural, default=32, help="pixels")
     parser.add_argument("--rounds", type=natural, default=3)
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
+    parser.add_argument("--others", metavar="PRECISION", help="of the other checkout; the same unless you say")
     asked = parser.parse_args()
+    sides = [(asked.other, asked.others or asked.precision), (Path.cwd(), asked.precision)]
     print("images a CPU second    the other       here    ratio (least to most)")
     for family in asked.families:
         pairs = [
-            [images_per_second(place, family, asked.side, asked.precision) for place in (asked.other, Path.cwd())]
+            [images_per_second(place, family, asked.side, precision) for place, precision in sides]
             for _ in range(asked.rounds)
         ]
         other, here = (median(figures) for figures in zip(*pairs, strict=True))

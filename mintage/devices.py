@@ -13,6 +13,8 @@ from mintage.networks.parts import SMALLEST_IMAGE, ImageShape
 
 _CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16")
 """Torch's names of processor features that multiply in bfloat16; without them it is imitated, 28 times slower."""
+_FAST_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+"""Those with which training was measured to be faster than in float32: docs/benchmarks.md."""
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _PRECISIONS = ("auto", "float32", "bfloat16")
@@ -42,7 +44,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
-    """`auto` is bfloat16 if the device multiplies matrices in it, which is faster, else float32.
+    """`auto` is bfloat16 if the device is faster in it, else float32.
 
     Points need float32: bfloat16's eight bits are too few for coordinates. On a CPU it is also float32 for volumes,
     whose convolutions are no faster in bfloat16, and for pictures more than twice as high as wide: torch 2.13 with AMX
@@ -64,7 +66,7 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
         return torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
-    return torch.bfloat16 if (_capabilities() or {}).get("amx_bf16") else torch.float32
+    return torch.bfloat16 if any(map((_capabilities() or {}).get, _FAST_BFLOAT16)) else torch.float32
 
 
 def _is_tall(image_shape: ImageShape) -> bool:
@@ -76,7 +78,7 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = _capabilities()
-    return capabilities is None or any(capabilities.get(name) for name in _CPU_BFLOAT16)
+    return capabilities is None or any(map(capabilities.get, _CPU_BFLOAT16))
 
 
 def _capabilities() -> Mapping[str, object] | None:

@@ -51,11 +51,13 @@ def test_what_an_older_torch_cannot_tell_is_not_refused(monkeypatch: pytest.Monk
     assert choose_precision("auto", CPU) is torch.float32
 
 
-@pytest.mark.parametrize(("amx", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+@pytest.mark.parametrize(
+    ("feature", "expected"), [("amx_bf16", torch.bfloat16), ("avx512_bf16", torch.bfloat16), ("bf16", torch.float32)]
+)
 def test_auto_takes_bfloat16_only_where_it_is_faster(
-    monkeypatch: pytest.MonkeyPatch, amx: bool, expected: torch.dtype
+    monkeypatch: pytest.MonkeyPatch, feature: str, expected: torch.dtype
 ) -> None:
-    processor(monkeypatch, {"avx512_bf16": True, "amx_bf16": amx})
+    processor(monkeypatch, {feature: True})
     assert choose_precision("auto", CPU) is expected
     assert choose_precision("auto", CPU, (1, 1, 2)) is torch.float32  # points
     assert choose_precision("auto", CPU, (1, 40, 8)) is torch.float32  # a single column is left of it
