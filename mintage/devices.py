@@ -9,7 +9,7 @@ import torch
 from torch.nn import Module
 
 from mintage.nearest import not_one_of
-from mintage.networks.parts import SMALLEST_IMAGE, ImageShape
+from mintage.networks.parts import SMALLEST_IMAGE, Shape
 
 _CPU_BFLOAT16 = ("amx_bf16", "avx512_bf16", "avx10_2", "bf16", "sve_bf16")
 """Torch's names of processor features that multiply in bfloat16; without them it is imitated, 28 times slower."""
@@ -43,7 +43,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_precision(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
+def choose_precision(name: str, device: torch.device, image_shape: Shape | None = None) -> torch.dtype:
     """`auto` is bfloat16 if the device is faster in it, else float32.
 
     Points need float32: bfloat16's eight bits are too few for coordinates. On a CPU it is also float32 for volumes,
@@ -69,7 +69,7 @@ def choose_precision(name: str, device: torch.device, image_shape: ImageShape | 
     return torch.bfloat16 if any(map((_capabilities() or {}).get, _FAST_BFLOAT16)) else torch.float32
 
 
-def _is_tall(image_shape: ImageShape) -> bool:
+def _is_tall(image_shape: Shape) -> bool:
     return len(image_shape) == 3 and image_shape[1] > 2 * image_shape[2]
 
 

@@ -130,12 +130,19 @@ class Layers:
         steps = sizes(*sides, stride=LONG_STRIDE)
         return steps, channels(len(steps) - 1, width, 2 * MAX_WIDENING)
 
-    def up(self, before: int, after: int, size: Size, bias: bool) -> nn.Module:
-        """A layer that enlarges feature maps by one level, cut to `size`."""
+    @property
+    def bias(self) -> bool:
+        """Whether a layer before a norm has a bias, which batch norm would take away again."""
+        return not self.batch
+
+    def up(self, before: int, after: int, size: Size, bias: bool | None = None) -> nn.Module:
+        """A layer that enlarges feature maps by one level, cut to `size`; before a norm, unless `bias` is given."""
+        bias = self.bias if bias is None else bias
         return {"network": Up, "smooth": SmoothUp, "long": LongUp}[self.resampling](before, after, size, bias)
 
-    def down(self, before: int, after: int, bias: bool) -> nn.Module:
-        """A layer that shrinks feature maps by one level, rounding up."""
+    def down(self, before: int, after: int, bias: bool | None = None) -> nn.Module:
+        """A layer that shrinks feature maps by one level, rounding up; before a norm, unless `bias` is given."""
+        bias = self.bias if bias is None else bias
         if self.resampling == "long":
             return LongDown(before, after, bias)
         return (Down if self.resampling == "network" else SmoothDown)(before, after, bias, self.rank)
@@ -143,6 +150,10 @@ class Layers:
     def shuffled(self, layer: nn.Module) -> nn.Module:
         """The layer, with a phase shuffle before it if the recipe has one."""
         return nn.Sequential(PhaseShuffle(self.phase_shuffle), layer) if self.phase_shuffle else layer
+
+    def then(self, channels: int, activation: nn.Module, maps: bool = True) -> list[nn.Module]:
+        """What follows most layers: a norm, as `norm` makes it, and the activation, as `active` does."""
+        return [self.norm(channels, maps), self.active(activation)]
 
     def norm(self, channels: int, maps: bool = True) -> Norm:
         """A norm for `channels` feature maps, or for vectors of that length if `maps` is False."""

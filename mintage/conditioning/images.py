@@ -9,7 +9,7 @@ from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
 from mintage.networks.labeled import Labeled
 from mintage.sources import enlarged
 
-ImageShape = tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 class Unlabeled(nn.Module):
@@ -18,7 +18,7 @@ class Unlabeled(nn.Module):
     takes: str | None = None
     """What is joined: the image's "label", or its attributes instead; its "source" `[N,S,H,W]`; or its "domain"."""
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__()
         self.channels, *self.size = image_shape
         self.condition = condition
@@ -36,7 +36,7 @@ class ConcatPlane(Unlabeled):
 
     takes = "label"
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.embedding = condition.embedding(LOUD)
         self.widen = nn.Linear(EMBEDDING, math.prod(self.size))
@@ -60,7 +60,7 @@ class Product(Unlabeled):
 
     takes = "label"
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.embedding = condition.embedding(LOUD)
         self.widen = nn.Linear(EMBEDDING, math.prod(image_shape))
@@ -76,7 +76,7 @@ class Repeat(Unlabeled):
 
     takes = "label"
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.channels += condition.size
 
@@ -97,7 +97,7 @@ class Beside(Unlabeled):
 
     takes = "source"
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__(condition, image_shape)
         assert source_shape is not None
         self.channels += source_shape[0]
@@ -112,7 +112,7 @@ class Hole(Unlabeled):
 
     takes = "source"
 
-    def __init__(self, condition: Condition, image_shape: ImageShape, source_shape: ImageShape | None = None) -> None:
+    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__(condition, image_shape)
         self.channels += 1
 

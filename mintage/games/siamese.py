@@ -14,7 +14,7 @@ from mintage.games import Step
 from mintage.games.unpaired import Direction, Unpaired
 from mintage.layers import Layers
 from mintage.networks import dcgan
-from mintage.networks.parts import ImageShape
+from mintage.networks.parts import Shape
 from mintage.players import Discriminator, Generator
 from mintage.randomness import seeded, stream
 from mintage.recipes import Recipe
@@ -27,7 +27,7 @@ EMBEDDING = 128
 class Embedder(nn.Module):
     """Images `[N,C,H,W]` of either domain to vectors `[N, EMBEDDING]`, each by itself."""
 
-    def __init__(self, image_shape: ImageShape, width: int) -> None:
+    def __init__(self, image_shape: Shape, width: int) -> None:
         super().__init__()
         norm = Layers("instance", rank=len(image_shape) - 1)
         self.layers = dcgan.Discriminator(image_shape, width, norm)

@@ -9,9 +9,9 @@ from torch.nn.functional import max_pool2d
 
 from mintage.layers import Layers, Modulation
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Stem, channels, sizes
+from mintage.networks.parts import Shape, Stem, pyramid
 from mintage.networks.resampling import Size
-from mintage.networks.resnet import DownBlock, ToImage, UpBlock
+from mintage.networks.resnet import ToImage, UpBlock, down_blocks
 
 _MOST_PLACES = 32 * 32
 
@@ -54,13 +54,10 @@ class Generator(nn.Module):
     modulation, modulates the norms of a block.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)[::-1]
-        wide = channels(len(steps), width)[::-1]
+        steps, wide = pyramid(image_size, width, up=True)
         self.part = vector_size // len(steps)
         self.stem = Stem(vector_size - self.part * (len(steps) - 1), plane_size, (wide[0], *steps[0]), bias=True)
         wide[0] = self.stem.channels
@@ -87,16 +84,12 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`, summed over places."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
-        image_channels, *image_size = image_shape
-        steps = sizes(*image_size)
-        wide = channels(len(steps) - 1, width)
-        blocks: list[nn.Module] = [DownBlock(image_channels, wide[0], norm, first=True)]
-        blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
+        steps, wide = pyramid(image_shape[1:], width)
+        blocks, self.feature_size = down_blocks(image_shape, width, norm)
         blocks.insert(attended(steps), Attention(wide[attended(steps) - 1]))
-        self.blocks = nn.Sequential(*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False))
-        self.feature_size = wide[-1]
+        self.blocks = nn.Sequential(*blocks)
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:

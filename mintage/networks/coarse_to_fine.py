@@ -10,16 +10,14 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import ANY_RANK, Network, unet
-from mintage.networks.parts import ImageShape, begin_as_base
+from mintage.networks.parts import Shape, begin_as_base
 from mintage.networks.patches import Discriminator
 
 
 class Generator(nn.Module):
     """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1]; only stage two uses a vector."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         before, *size = source_shape
         self.coarse = unet.Generator(0, image_shape, width, norm, source_shape)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, Flatten, ImageShape, Stem, initialize
+from mintage.networks.parts import INIT_STD, Flatten, Shape, Stem, initialize
 
 _KERNEL = 5
 _ROOM = 7
@@ -42,24 +42,17 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane, domain `[N, domains]`) to an image `[N,C,H,W]` in [-1,1]."""
 
     def __init__(
-        self,
-        vector_size: int,
-        image_shape: ImageShape,
-        width: int,
-        norm: Layers,
-        plane_size: int = 0,
-        *,
-        domains: int = 0,
+        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, domains: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = norm.levels(image_size, width)
         steps, wide = steps[::-1], [2 * channels for channels in wide[::-1]] + [width]
-        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
         wide[0] = self.stem.channels
-        layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.PReLU())]
+        layers = norm.then(wide[0], nn.PReLU())
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
-            layers += [norm.up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.PReLU())]
+            layers += [norm.up(before, after, size), *norm.then(after, nn.PReLU())]
         self.shared = Modulated(*layers)
         self.own = Own(width, image_channels, domains)
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
@@ -82,7 +75,7 @@ class Discriminator(nn.Module):
     As in the authors' code, the maximum over 2 x 2 places is the only nonlinearity between the convolutions.
     """
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers, *, domains: int = 0) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers, *, domains: int = 0) -> None:
         super().__init__()
         channels, height, across = image_shape
         self.domains, wide = domains, int(_WIDENING * width)
@@ -90,7 +83,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [_halved()]
         before, height, across = width, -(-height // 2), -(-across // 2)
         while before == width or max(height, across) > _ROOM:
-            layers += [_convolution(before, wide, bias=not norm.batch), norm.norm(wide), _halved()]
+            layers += [_convolution(before, wide, norm.bias), norm.norm(wide), _halved()]
             before, height, across = wide, -(-height // 2), -(-across // 2)
         self.feature_size = _UNITS * width
         read = nn.Linear(wide * height * across, self.feature_size)

@@ -10,33 +10,26 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import ANY_RANK, Network
-from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, initialize
+from mintage.networks.parts import INIT_STD, SLOPE, Flatten, Shape, Stem, initialize
 
 
 class Generator(nn.Module):
-    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] if `bounded`."""
+    """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] if `tanh`."""
 
     def __init__(
-        self,
-        vector_size: int,
-        image_shape: ImageShape,
-        width: int,
-        norm: Layers,
-        plane_size: int = 0,
-        *,
-        bounded: bool = True,
+        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, tanh: bool = True
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = norm.levels(image_size, width)
         steps, wide = steps[::-1], wide[::-1]
-        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=not norm.batch)
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
         wide[0] = self.stem.channels
-        layers: list[nn.Module] = [norm.norm(wide[0]), norm.active(nn.ReLU())]
+        layers = norm.then(wide[0], nn.ReLU())
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
-            layers += [norm.up(before, after, size, bias=not norm.batch), norm.norm(after), norm.active(nn.ReLU())]
+            layers += [norm.up(before, after, size), *norm.then(after, nn.ReLU())]
         self.layers = Modulated(*layers, norm.up(wide[-1], image_channels, steps[-1], bias=True))
-        if bounded:
+        if tanh:
             self.layers.append(nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
@@ -48,17 +41,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = norm.levels(image_size, width)
         layers: list[nn.Module] = [norm.down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            layers += [
-                norm.shuffled(norm.down(before, after, bias=not norm.batch)),
-                norm.norm(after),
-                norm.active(nn.LeakyReLU(SLOPE)),
-            ]
+            layers += [norm.shuffled(norm.down(before, after)), *norm.then(after, nn.LeakyReLU(SLOPE))]
         self.layers = nn.Sequential(*layers, Flatten())
         self.feature_size = wide[-1] * math.prod(steps[-1])
         self.apply(initialize)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from mintage.layers import Layers
 from mintage.networks import Network
 from mintage.networks.dcgan import Discriminator
-from mintage.networks.parts import SLOPE, ImageShape, Plane, channels, initialize, sizes
+from mintage.networks.parts import SLOPE, Plane, Shape, channels, initialize, sizes
 
 
 class Generator(nn.Module):
@@ -17,23 +17,19 @@ class Generator(nn.Module):
     the source only what fits through it is kept. A vector joins that map as a channel.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         steps = sizes(*image_shape[1:])
         wide = channels(len(steps) - 1, width)
-        bias = not norm.batch
         down: list[nn.Module] = [norm.down(source_shape[0], wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            down += [norm.down(before, after, bias), norm.norm(after), norm.active(nn.LeakyReLU(SLOPE))]
+            down += [norm.down(before, after), *norm.then(after, nn.LeakyReLU(SLOPE))]
         self.encoder = nn.Sequential(*down)
         self.plane = Plane(vector_size, steps[-1]) if vector_size else None
         up: list[nn.Module] = []
         for level in reversed(range(1, len(wide))):
             joined = wide[level] + (bool(vector_size) if level == len(wide) - 1 else 0)
-            up += [norm.up(joined, wide[level - 1], steps[level], bias), norm.norm(wide[level - 1])]
-            up.append(norm.active(nn.ReLU()))
+            up += [norm.up(joined, wide[level - 1], steps[level]), *norm.then(wide[level - 1], nn.ReLU())]
         self.decoder = nn.Sequential(*up, norm.up(wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
         self.apply(initialize)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import Network
-from mintage.networks.parts import INIT_STD, SLOPE, Flatten, ImageShape, Stem, initialize, sizes
+from mintage.networks.parts import INIT_STD, SLOPE, Flatten, Shape, Stem, initialize, sizes
 
 _UNITS = 16
 """Units of the fully connected layer, in widths: 1,024 at width 64."""
@@ -16,22 +16,18 @@ _UNITS = 16
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         full, half, quarter = sizes(*image_size)[:3]
-        units, bias = _UNITS * width, not norm.batch
-        first = nn.Linear(vector_size, units, bias=bias)
-        self.units = Modulated(first, norm.norm(units, maps=False), norm.active(nn.ReLU()))
-        self.stem = Stem(units, plane_size, (2 * width, *quarter), bias)
+        units = _UNITS * width
+        first = nn.Linear(vector_size, units, norm.bias)
+        self.units = Modulated(first, *norm.then(units, nn.ReLU(), maps=False))
+        self.stem = Stem(units, plane_size, (2 * width, *quarter), norm.bias)
         self.layers = Modulated(
-            norm.norm(self.stem.channels),
-            norm.active(nn.ReLU()),
-            norm.up(self.stem.channels, width, half, bias),
-            norm.norm(width),
-            norm.active(nn.ReLU()),
+            *norm.then(self.stem.channels, nn.ReLU()),
+            norm.up(self.stem.channels, width, half),
+            *norm.then(width, nn.ReLU()),
             norm.up(width, image_channels, full, bias=True),
             nn.Tanh(),
         )
@@ -47,21 +43,19 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         height, across = sizes(*image_size)[2]
-        units, bias = _UNITS * width, not norm.batch
+        units = _UNITS * width
         self.layers = nn.Sequential(
             norm.down(image_channels, width, bias=True),
             norm.active(nn.LeakyReLU(SLOPE)),
-            norm.down(width, 2 * width, bias),
-            norm.norm(2 * width),
-            norm.active(nn.LeakyReLU(SLOPE)),
+            norm.down(width, 2 * width),
+            *norm.then(2 * width, nn.LeakyReLU(SLOPE)),
             Flatten(),
-            nn.Linear(2 * width * height * across, units, bias),
-            norm.norm(units, maps=False),
-            norm.active(nn.LeakyReLU(SLOPE)),
+            nn.Linear(2 * width * height * across, units, norm.bias),
+            *norm.then(units, nn.LeakyReLU(SLOPE), maps=False),
         )
         self.feature_size = units
         self.apply(initialize)

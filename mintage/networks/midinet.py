@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mintage.layers import Layers
 from mintage.networks import Network, dcgan
 from mintage.networks.convolution import convolution
-from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Stem, initialize
+from mintage.networks.parts import INIT_STD, SLOPE, Shape, Stem, initialize
 
 _REMEMBERED = 16
 """Channels that each level has for the bar before (section 3.3)."""
@@ -40,14 +40,12 @@ class Generator(nn.Module):
 
     reads: ClassVar[type[Cells]] = Cells
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         self.read = self.reads(pitches)
         shape = (channels * self.read.channels, steps)
-        self.along_time = dcgan.Generator(vector_size, shape, width, replace(norm, rank=1), plane_size, bounded=False)
+        self.along_time = dcgan.Generator(vector_size, shape, width, replace(norm, rank=1), plane_size, tanh=False)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         return self.read(self.along_time(vector, modulation, plane))
@@ -63,28 +61,25 @@ class Following(nn.Module):
 
     reads: ClassVar[type[Cells]] = Cells
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         self.read = self.reads(pitches)
         norm = replace(norm, rank=1)
         sizes, wide = norm.levels([steps], width)
-        bias, one_step = not norm.batch, convolution(1)
+        one_step = convolution(1)
         self.own = min(channels, source_shape[0])
         beside = source_shape[0] - self.own
         before, joined = self.own * source_shape[2], _REMEMBERED + beside
         self.remember = nn.ModuleList([nn.Sequential(one_step(before, _REMEMBERED, 1), nn.LeakyReLU(SLOPE))])
         for _ in wide:
-            down = norm.down(_REMEMBERED, _REMEMBERED, bias)
-            self.remember.append(nn.Sequential(down, norm.norm(_REMEMBERED), norm.active(nn.LeakyReLU(SLOPE))))
-        self.stem = Stem(vector_size, 0, (wide[-1], *sizes[-1]), bias=bias)
-        self.first = nn.Sequential(norm.norm(wide[-1]), norm.active(nn.ReLU()))
+            down = norm.down(_REMEMBERED, _REMEMBERED)
+            self.remember.append(nn.Sequential(down, *norm.then(_REMEMBERED, nn.LeakyReLU(SLOPE))))
+        self.stem = Stem(vector_size, 0, (wide[-1], *sizes[-1]), norm.bias)
+        self.first = nn.Sequential(*norm.then(wide[-1], nn.ReLU()))
         self.levels = nn.ModuleList()
         for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
-            up = norm.up(below + joined, above, size, bias)
-            self.levels.insert(0, nn.Sequential(up, norm.norm(above), norm.active(nn.ReLU())))
+            self.levels.insert(0, nn.Sequential(norm.up(below + joined, above, size), *norm.then(above, nn.ReLU())))
         self.last = nn.Sequential(one_step(wide[0] + joined, channels * self.read.channels, 1))
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
@@ -111,7 +106,7 @@ class Discriminator(nn.Module):
     bars: ClassVar[int | None] = None
     """How many channels are bars; each other channel is a single number, as of a chord. None: all are bars."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         bars = channels if self.bars is None else min(channels, self.bars)

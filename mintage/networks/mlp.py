@@ -9,15 +9,13 @@ from torch import Tensor, nn
 from mintage.layers import Layers, Modulated
 from mintage.networks import ANY_RANK, Network
 from mintage.networks.labeled import Labeled
-from mintage.networks.parts import SLOPE, ImageShape
+from mintage.networks.parts import SLOPE, Shape
 
 
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to an image `[N,C,*S]` in [-1,1]; it has no feature map for a plane."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         sizes = [vector_size, width, 2 * width, 4 * width]
         layers: list[nn.Module] = []
@@ -37,7 +35,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         self.feature_size = width
         self.layers = nn.Sequential(
@@ -45,8 +43,7 @@ class Discriminator(nn.Module):
             nn.Linear(math.prod(image_shape), 2 * width),
             norm.active(nn.LeakyReLU(SLOPE)),
             nn.Linear(2 * width, width),
-            norm.norm(width, maps=False),
-            norm.active(nn.LeakyReLU(SLOPE)),
+            *norm.then(width, nn.LeakyReLU(SLOPE), maps=False),
         )
 
     def forward(self, image: Tensor | Labeled) -> Tensor:

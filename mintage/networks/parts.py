@@ -1,6 +1,7 @@
 """What several networks share: sizes, first feature maps, resampling. Sizes are halved by ceiling division."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.nn.functional import pad
 from mintage.networks.convolution import convolution, doubling, halving
 from mintage.networks.resampling import Size, convolve_doubled, convolve_halved, cut
 
-ImageShape = tuple[int, ...]
+Shape = tuple[int, ...]
 """Channels, then one, two or three sides: `(C, T)`, `(C, H, W)` or `(C, D, H, W)`."""
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 SLOPE = 0.2
@@ -38,6 +39,12 @@ def sizes(*sides: int, stride: int = 2) -> list[Size]:
 def channels(levels: int, width: int, widest: int = MAX_WIDENING) -> list[int]:
     """Channels of the feature maps from the image down: `width` times 1, 2, 4, ..., at most `widest`."""
     return [width * min(2**level, widest) for level in range(levels)]
+
+
+def pyramid(sides: Sequence[int], width: int, *, up: bool = False) -> tuple[list[Size], list[int]]:
+    """Sides and channels of the feature maps of all levels, from one as large as the image down, or `up` to it."""
+    steps, order = sizes(*sides), -1 if up else 1
+    return steps[::order], channels(len(steps), width)[::order]
 
 
 def finish(made: Tensor, base: Tensor | None = None, inside: float = INSIDE) -> Tensor:
@@ -81,13 +88,13 @@ class Plane(nn.Module):
 class Stem(nn.Module):
     """A vector `[N, size]` to the first feature map `[N, *base]`, with one more channel if there is a plane."""
 
-    def __init__(self, vector_size: int, plane_size: int, base: ImageShape, bias: bool = False) -> None:
+    def __init__(self, vector_size: int, plane_size: int, base: Shape, bias: bool = False) -> None:
         super().__init__()
         wide, *size = base
         self.base = base
         self.project = nn.Linear(vector_size, math.prod(base), bias=bias)
         self.plane = Plane(plane_size, tuple(size)) if plane_size else None
-        self.channels = wide + (1 if plane_size else 0)
+        self.channels = wide + bool(plane_size)
 
     def forward(self, vector: Tensor, plane: Tensor | None) -> Tensor:
         channels, *size = self.base

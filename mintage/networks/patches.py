@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks.convolution import convolution
-from mintage.networks.parts import MAX_WIDENING, SLOPE, ImageShape, initialize
+from mintage.networks.parts import MAX_WIDENING, SLOPE, Shape, initialize
 
 _SHIFTS = 2
 """Convolutions after the halvings, which widen the patch and halve no more."""
@@ -23,7 +23,7 @@ def quarterings(length: int) -> int:
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         before, *size = image_shape
         down = quarterings(*size) if norm.resampling == "long" else halvings(*size)
@@ -32,10 +32,9 @@ class Discriminator(nn.Module):
         for level in range(down + _SHIFTS):
             after = width * min(2**level, MAX_WIDENING)
             plain = level == 0
-            bias = plain or not norm.batch
-            step = (
-                norm.down(before, after, bias) if level < down else plain_step(before, after, 4, padding=1, bias=bias)
-            )
+            bias = plain or norm.bias
+            halve = level < down
+            step = norm.down(before, after, bias) if halve else plain_step(before, after, 4, padding=1, bias=bias)
             layers += [step, *([] if plain else [norm.norm(after)]), norm.active(nn.LeakyReLU(SLOPE))]
             before = after
         self.layers = nn.Sequential(*layers)

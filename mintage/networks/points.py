@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import Network
-from mintage.networks.parts import SLOPE, ImageShape
+from mintage.networks.parts import SLOPE, Shape
 
 _GENERATOR_LAYERS, _DISCRIMINATOR_LAYERS = 10, 6
 """With each layer the generator's step from one mode to the next is steeper, and fewer points fall in between."""
@@ -23,9 +23,7 @@ _OCTAVES = 5
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to a point `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         hidden = _hidden([vector_size] + [width] * _GENERATOR_LAYERS, norm)
         self.layers = Modulated(*hidden, nn.Linear(width, math.prod(image_shape)), nn.Tanh())
@@ -40,7 +38,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """A point `[N,C,H,W]` to features `[N, feature_size]`."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         self.feature_size = width
         inputs = (1 + 2 * _OCTAVES) * math.prod(image_shape)

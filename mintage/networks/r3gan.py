@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import SLOPE, ImageShape, Plane, channels, sizes
+from mintage.networks.parts import SLOPE, Plane, Shape, pyramid
 from mintage.networks.resampling import Size
 
 _EXPANSION = 2
@@ -71,18 +71,15 @@ class Generator(nn.Module):
     The first feature map is learned; the vector scales each of its channels.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)[::-1]
-        wide = channels(len(steps), width)[::-1]
+        steps, wide = pyramid(image_size, width, up=True)
         self.scale = nn.Linear(vector_size, wide[0], bias=False)
         nn.init.normal_(self.scale.weight, 0.0, vector_size**-0.5)
         self.basis = nn.Parameter(torch.randn(wide[0], *steps[0]))
         self.plane = Plane(plane_size, steps[0]) if plane_size else None
-        wide[0] += 1 if plane_size else 0
+        wide[0] += bool(plane_size)
         layers: list[nn.Module] = [Block(wide[0], len(steps))]
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
             layers += [Resized(before, after, size), Block(after, len(steps))]
@@ -97,11 +94,10 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: a learned weight for each place and channel, summed."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)
-        wide = channels(len(steps), width)
+        steps, wide = pyramid(image_size, width)
         layers: list[nn.Module] = [scaled(nn.Conv2d(image_channels, wide[0], 1), 1.0), Block(wide[0], len(steps))]
         for before, after in pairwise(wide):
             layers += [Resized(before, after), Block(after, len(steps))]

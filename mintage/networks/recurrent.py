@@ -13,7 +13,7 @@ from torch.nn.functional import log_softmax, relu
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape
+from mintage.networks.parts import Shape
 from mintage.tokens import as_samples, as_tokens
 
 State = tuple[Tensor, Tensor]
@@ -25,7 +25,7 @@ _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20)
 class Generator(nn.Module):
     """A vector `[N,T]`, uniform on [-1,1], to a sequence of T words, as a sample of the given shape in [-1,1]."""
 
-    def __init__(self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, words: int) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, words: int) -> None:
         super().__init__()
         self.image_shape, self.words = image_shape, words
         self.embedding = nn.Embedding(words + 1, width)
@@ -80,7 +80,7 @@ class Discriminator(nn.Module):
     Then a highway layer, and dropout if the recipe has it, as in the authors' code.
     """
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers, words: int) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers, words: int) -> None:
         super().__init__()
         self.words = words
         length = math.prod(image_shape)

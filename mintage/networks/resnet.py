@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers, Modulation, Norm
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Stem, channels, sizes
+from mintage.networks.parts import Shape, Stem, pyramid
 from mintage.networks.resampling import Size, convolve_doubled, convolve_halved, doubled, halved
 
 
@@ -61,6 +61,15 @@ class DownBlock(nn.Module):
         return inner + self.shortcut(maps)
 
 
+def down_blocks(image_shape: Shape, width: int, norm: Layers) -> tuple[list[nn.Module], int]:
+    """One block for each halving of an image `[N,C,H,W]` and one more; and the number of their channels."""
+    image_channels, *image_size = image_shape
+    wide = pyramid(image_size, width)[1][:-1]
+    blocks: list[nn.Module] = [DownBlock(image_channels, wide[0], norm, first=True)]
+    blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
+    return [*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False)], wide[-1]
+
+
 class ToImage(nn.Module):
     """Norm, ReLU, convolution and tanh: the last feature maps to an image in [-1,1]."""
 
@@ -76,13 +85,10 @@ class ToImage(nn.Module):
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, plane_size: int = 0
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps = sizes(*image_size)[::-1]
-        wide = channels(len(steps), width)[::-1]
+        steps, wide = pyramid(image_size, width, up=True)
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=True)
         wide[0] = self.stem.channels
         self.blocks = nn.ModuleList(
@@ -101,14 +107,10 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: the sum over places, as in the paper."""
 
-    def __init__(self, image_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
-        image_channels, *image_size = image_shape
-        wide = channels(len(sizes(*image_size)) - 1, width)
-        blocks = [DownBlock(image_channels, wide[0], norm, first=True)]
-        blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
-        self.blocks = nn.Sequential(*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False))
-        self.feature_size = wide[-1]
+        blocks, self.feature_size = down_blocks(image_shape, width, norm)
+        self.blocks = nn.Sequential(*blocks)
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Plane, channels, finish, initialize
+from mintage.networks.parts import Plane, Shape, channels, finish, initialize
 from mintage.networks.patches import Discriminator
 from mintage.networks.resampling import Size
 
@@ -40,18 +40,17 @@ class Generator(nn.Module):
     in the middle as a channel.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         steps = _steps(*image_shape[1:])
         wide = channels(len(steps), width)
-        down: list[nn.Module] = [_convolution(source_shape[0], wide[0], _WIDE, norm), *_after(wide[0], norm)]
+        down: list[nn.Module] = [_convolution(source_shape[0], wide[0], _WIDE, norm)]
+        down += norm.then(wide[0], nn.ReLU())
         up: list[nn.Module] = []
         for level in range(1, len(steps)):
-            down += [norm.down(wide[level - 1], wide[level], bias=not norm.batch), *_after(wide[level], norm)]
-            back = norm.up(wide[level], wide[level - 1], steps[level - 1], bias=not norm.batch)
-            up = [back, *_after(wide[level - 1], norm), *up]
+            above, below = wide[level - 1], wide[level]
+            down += [norm.down(above, below), *norm.then(below, nn.ReLU())]
+            up = [norm.up(below, above, steps[level - 1]), *norm.then(above, nn.ReLU()), *up]
         self.down = nn.Sequential(*down)
         self.plane = Plane(vector_size, steps[-1]) if vector_size else None
         self.join = nn.Conv2d(wide[-1] + 1, wide[-1], 1) if vector_size else nn.Identity()
@@ -77,12 +76,7 @@ def _steps(height: int, width: int) -> list[Size]:
 
 
 def _convolution(before: int, after: int, kernel: int, norm: Layers) -> nn.Conv2d:
-    reach = kernel // 2
-    return nn.Conv2d(before, after, kernel, padding=reach, padding_mode="reflect", bias=not norm.batch)
-
-
-def _after(channels: int, norm: Layers) -> list[nn.Module]:
-    return [norm.norm(channels), norm.active(nn.ReLU())]
+    return nn.Conv2d(before, after, kernel, padding=kernel // 2, padding_mode="reflect", bias=norm.bias)
 
 
 NETWORK = Network(

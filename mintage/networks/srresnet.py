@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers
 from mintage.networks import Network
-from mintage.networks.parts import ImageShape, Plane, begin_as_base, finish
+from mintage.networks.parts import Plane, Shape, begin_as_base, finish
 from mintage.networks.patches import Discriminator
 from mintage.networks.resampling import Size
 
@@ -35,9 +35,7 @@ def doublings(size: Size, image_size: Size) -> list[Size]:
 class Generator(nn.Module):
     """(source `[N,S,h,w]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1]; a vector as a channel."""
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         channels, *size = image_shape
         before, *source_size = source_shape
@@ -46,7 +44,7 @@ class Generator(nn.Module):
         first = nn.Conv2d(before + bool(vector_size), width, 3, padding=1)
         self.first = nn.Sequential(first, norm.chosen(nn.PReLU()))
         self.blocks = nn.Sequential(*(_Block(width, norm) for _ in range(_BLOCKS)))
-        self.joined = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=not norm.batch), norm.norm(width))
+        self.joined = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=norm.bias), norm.norm(width))
         steps = doublings((source_size[0], source_size[1]), self.size)
         self.enlarge = nn.Sequential(
             *(nn.Sequential(_twice(width, step, norm), norm.chosen(nn.PReLU())) for step in steps)
@@ -64,14 +62,8 @@ class Generator(nn.Module):
 class _Block(nn.Module):
     def __init__(self, width: int, norm: Layers) -> None:
         super().__init__()
-        bias = not norm.batch
-        self.layers = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            norm.norm(width),
-            norm.active(nn.PReLU()),
-            nn.Conv2d(width, width, 3, padding=1, bias=bias),
-            norm.norm(width),
-        )
+        first, second = (nn.Conv2d(width, width, 3, padding=1, bias=norm.bias) for _ in range(2))
+        self.layers = nn.Sequential(first, *norm.then(width, nn.PReLU()), second, norm.norm(width))
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps + self.layers(maps)

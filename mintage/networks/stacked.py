@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from mintage.layers import Layers, Modulated
 from mintage.networks import Network, infogan
-from mintage.networks.parts import ImageShape, Plane, finish, initialize
+from mintage.networks.parts import Plane, Shape, finish, initialize
 from mintage.networks.srresnet import doublings
 
 _BLOCKS = 2
@@ -23,36 +23,28 @@ class Generator(nn.Module):
     """(first `[N,C,h,w]`, vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]`, both in [-1,1]."""
 
     def __init__(
-        self,
-        vector_size: int,
-        image_shape: ImageShape,
-        width: int,
-        norm: Layers,
-        plane_size: int = 0,
-        *,
-        first_shape: ImageShape,
+        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, first_shape: Shape
     ) -> None:
         super().__init__()
         channels, *large = image_shape
         before, height, across = first_shape
-        self.size, wide, bias = tuple(large), 2 * width, not norm.batch
+        self.size, wide = tuple(large), 2 * width
         self.read = Modulated(
             nn.Conv2d(before, width, 3, padding=1),
             norm.active(nn.ReLU()),
-            norm.down(width, wide, bias),
-            norm.norm(wide),
-            norm.active(nn.ReLU()),
+            norm.down(width, wide),
+            *norm.then(wide, nn.ReLU()),
         )
         self.vector = nn.Linear(vector_size, wide)
         self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2))) if plane_size else None
-        join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=bias)
-        self.join = Modulated(join, norm.norm(wide), norm.active(nn.ReLU()))
+        join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=norm.bias)
+        self.join = Modulated(join, *norm.then(wide, nn.ReLU()))
         self.blocks = nn.ModuleList(_block(wide, norm) for _ in range(_BLOCKS))
         *sizes, last = [(height, across), *doublings((height, across), (large[0], large[1]))]
         self.enlarge = Modulated()
         levels = [wide, *[width] * len(sizes)]
         for (narrow, after), size in zip(pairwise(levels), sizes, strict=True):
-            self.enlarge.extend([norm.up(narrow, after, size, bias), norm.norm(after), norm.active(nn.ReLU())])
+            self.enlarge.extend([norm.up(narrow, after, size), *norm.then(after, nn.ReLU())])
         self.last = norm.up(levels[-1], channels, last, bias=True)
         self.apply(initialize)
 
@@ -72,12 +64,10 @@ class Generator(nn.Module):
 
 
 def _block(wide: int, norm: Layers) -> Modulated:
-    bias = not norm.batch
     return Modulated(
-        nn.Conv2d(wide, wide, 3, padding=1, bias=bias),
-        norm.norm(wide),
-        norm.active(nn.ReLU()),
-        nn.Conv2d(wide, wide, 3, padding=1, bias=bias),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=norm.bias),
+        *norm.then(wide, nn.ReLU()),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=norm.bias),
         norm.norm(wide),
     )
 

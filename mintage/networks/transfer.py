@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import Network, dcgan
-from mintage.networks.parts import ImageShape
+from mintage.networks.parts import Shape
 
 FEATURES = 128
 """The number of features, as in the paper for digits."""
@@ -22,7 +22,7 @@ FEATURES = 128
 class Extractor(nn.Module):
     """Images `[N,S,H,W]` in [-1,1] to features `[N, FEATURES]` in [-1,1]: the paper's f."""
 
-    def __init__(self, source_shape: ImageShape, width: int, norm: Layers) -> None:
+    def __init__(self, source_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
         self.layers = dcgan.Discriminator(source_shape, width, replace(norm, name="instance", dropout=0.0))
         self.output = nn.Linear(self.layers.feature_size, FEATURES)
@@ -37,9 +37,7 @@ class Generator(nn.Module):
     Nothing goes around the features, so only what they contain is kept of the source.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         self.extractor = Extractor(source_shape, width, norm)
         self.drawer = dcgan.Generator(FEATURES + vector_size, image_shape, width, norm)

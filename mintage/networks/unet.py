@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mintage.layers import Layers
 from mintage.networks import ANY_RANK, Network
-from mintage.networks.parts import INIT_STD, SLOPE, ImageShape, Plane, finish, initialize
+from mintage.networks.parts import INIT_STD, SLOPE, Plane, Shape, finish, initialize
 from mintage.networks.patches import Discriminator
 
 _PLAIN_LEVELS = 2
@@ -26,28 +26,22 @@ class Generator(nn.Module):
     The decoder's inner levels have dropout, as in the paper.
     """
 
-    def __init__(
-        self, vector_size: int, image_shape: ImageShape, width: int, norm: Layers, source_shape: ImageShape
-    ) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
         super().__init__()
         steps, wide = norm.levels(image_shape[1:], width)
-        bias = not norm.batch
         self.encoder = nn.ModuleList([norm.down(source_shape[0], wide[0], bias=True)])
         for before, after in pairwise(wide):
-            self.encoder.append(
-                nn.Sequential(norm.chosen(nn.LeakyReLU(SLOPE)), norm.down(before, after, bias), norm.norm(after))
-            )
+            layers = [norm.chosen(nn.LeakyReLU(SLOPE)), norm.down(before, after), norm.norm(after)]
+            self.encoder.append(nn.Sequential(*layers))
         self.plane = Plane(vector_size, steps[-1]) if vector_size else None
         self.decoder = nn.ModuleList()
         for level in reversed(range(1, len(wide))):
             inner = level == len(wide) - 1
             before = wide[level] + (bool(vector_size) if inner else wide[level])
-            layers = [
-                norm.chosen(nn.ReLU()),
-                norm.up(before, wide[level - 1], steps[level], bias),
-                norm.norm(wide[level - 1]),
-            ]
-            self.decoder.append(nn.Sequential(*layers, *([nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else [])))
+            above = wide[level - 1]
+            layers = [norm.chosen(nn.ReLU()), norm.up(before, above, steps[level]), norm.norm(above)]
+            layers += [nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else []
+            self.decoder.append(nn.Sequential(*layers))
         self.last = nn.Sequential(norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True))
         if self.plane:
             nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)

@@ -6,7 +6,7 @@
 import torch
 
 from mintage.devices import choose_device, choose_precision
-from mintage.networks.parts import ImageShape
+from mintage.networks.parts import Shape
 from stages.common.errors import UserError, run_stage
 from stages.common.stage import parser_of
 
@@ -30,7 +30,7 @@ def steady_device_for(name: str) -> torch.device:
     return device
 
 
-def precision_for(name: str, device: torch.device, image_shape: ImageShape | None = None) -> torch.dtype:
+def precision_for(name: str, device: torch.device, image_shape: Shape | None = None) -> torch.dtype:
     """The arithmetic to train in; raises UserError if the device does not have it."""
     try:
         return choose_precision(name, device, image_shape)
