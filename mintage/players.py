@@ -29,14 +29,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.condition)
-        norm = Layers(
-            config.generator_normalization,
-            self.conditioning.modulation_size,
-            True,
-            config.generator_dropout,
-            *config.generator_layers,
-            rank=config.rank,
-        )
+        norm = _layers(config, "generator", modulation_size=self.conditioning.modulation_size)
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         of_first = {} if config.first is None else {"first_shape": config.first.image_shape}
         beside = config.source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
@@ -122,15 +115,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         conditioning = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
-        norm = Layers(
-            config.discriminator_normalization,
-            0,
-            False,
-            config.discriminator_dropout,
-            *config.discriminator_layers,
-            config.rank,
-            config.phase_shuffle,
-        )
+        norm = _layers(config, "discriminator", tracks=False, phase_shuffle=config.phase_shuffle)
         channels, *size = config.image_shape
         self.packing = config.packing
         self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
@@ -171,6 +156,20 @@ class Discriminator(nn.Module):
         return images.reshape(len(images) // self.packing, -1, *images.shape[2:])
 
 
+def _layers(config: ModelConfig, player: str, **more: Any) -> Layers:
+    """The layers of the "generator" or the "discriminator"."""
+    activation, initialization, resampling = getattr(config, f"{player}_layers")
+    return Layers(
+        getattr(config, f"{player}_normalization"),
+        dropout=getattr(config, f"{player}_dropout"),
+        activation=activation,
+        initialization=initialization,
+        resampling=resampling,
+        rank=config.rank,
+        **more,
+    )
+
+
 def _hidden(features: int, units: int, norm: Layers) -> nn.Module:
     """A layer that sees an image's features together; it changes nothing if it has no units."""
     return nn.Sequential(nn.Linear(features, units), norm.active(nn.LeakyReLU(SLOPE))) if units else nn.Identity()
@@ -204,9 +203,7 @@ def _own_layers(config: ModelConfig) -> dict[str, int]:
 def _encoder(config: ModelConfig) -> Encoder:
     """The encoder; by default as wide as the generator and with the same kind of layers."""
     own = config.encoder or config
-    layers = (own.generator_dropout, *own.generator_layers, own.rank)
-    norm = Layers(own.generator_normalization, 0, True, *layers)
-    return Encoder(own.network, own.image_shape, own.width, norm, config.latent_size)
+    return Encoder(own.network, own.image_shape, own.width, _layers(own, "generator"), config.latent_size)
 
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, ...]) -> nn.Module:

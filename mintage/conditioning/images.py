@@ -7,9 +7,7 @@ from torch import Tensor, nn
 
 from mintage.conditioning.embedding import EMBEDDING, LOUD, Condition
 from mintage.networks.labeled import Labeled
-from mintage.sources import enlarged
-
-Shape = tuple[int, ...]
+from mintage.sources import Shape, enlarged
 
 
 class Unlabeled(nn.Module):
@@ -20,8 +18,13 @@ class Unlabeled(nn.Module):
 
     def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
         super().__init__()
-        self.channels, *self.size = image_shape
+        own, *self.size = image_shape
         self.condition = condition
+        self.channels = own + self.joined(source_shape)
+
+    def joined(self, source_shape: Shape | None) -> int:
+        """How many channels are joined to the image's own."""
+        return 0
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return image
@@ -40,7 +43,9 @@ class ConcatPlane(Unlabeled):
         super().__init__(condition, image_shape)
         self.embedding = condition.embedding(LOUD)
         self.widen = nn.Linear(EMBEDDING, math.prod(self.size))
-        self.channels += 1
+
+    def joined(self, source_shape: Shape | None) -> int:
+        return 1
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         return torch.cat([image, self._plane(self.embedding(condition)).to(image.dtype)], dim=1)
@@ -76,9 +81,8 @@ class Repeat(Unlabeled):
 
     takes = "label"
 
-    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
-        super().__init__(condition, image_shape)
-        self.channels += condition.size
+    def joined(self, source_shape: Shape | None) -> int:
+        return self.condition.size
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
@@ -97,10 +101,9 @@ class Beside(Unlabeled):
 
     takes = "source"
 
-    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
-        super().__init__(condition, image_shape)
+    def joined(self, source_shape: Shape | None) -> int:
         assert source_shape is not None
-        self.channels += source_shape[0]
+        return source_shape[0]
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
@@ -112,9 +115,8 @@ class Hole(Unlabeled):
 
     takes = "source"
 
-    def __init__(self, condition: Condition, image_shape: Shape, source_shape: Shape | None = None) -> None:
-        super().__init__(condition, image_shape)
-        self.channels += 1
+    def joined(self, source_shape: Shape | None) -> int:
+        return 1
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
