@@ -13,7 +13,7 @@ from mintage.nearest import nearest
 
 def _at(place: str, *names: str) -> dict[str, str]:
     """Each name with its place, in which `{name}`, `{Name}` or `{NAME}` stands for it."""
-    return {name: place.format(name=name, Name=name.capitalize(), NAME=name.upper()) for name in names}
+    return {name: place.format(name=name, Name=name.title().replace("_", ""), NAME=name.upper()) for name in names}
 
 
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -32,15 +32,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "melody": "mintage.networks.melody:NETWORK",
         "melody_following": "mintage.networks.melody:FOLLOWING",
     },
-    "objective": {
-        "minimax": "mintage.objectives:Minimax",
-        "non_saturating": "mintage.objectives:NonSaturating",
-        "least_squares": "mintage.objectives:LeastSquares",
-        "wasserstein": "mintage.objectives:Wasserstein",
-        "hinge": "mintage.objectives:Hinge",
-        "relativistic": "mintage.objectives:Relativistic",
-        "began": "mintage.objectives:Began",
-    },
+    "objective": _at(
+        "mintage.objectives:{Name}",
+        *("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic", "began"),
+    ),
     "penalty": _at("mintage.penalties:{NAME}", "clipping", "wgan_gp", "dragan", "r1", "r2", "roth"),
     "term": _at(
         "mintage.terms:{NAME}",
@@ -51,12 +46,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "augment": _at("mintage.augment:{name}", "color", "translation", "cutout", "turns", "mirrors"),
     "generator_conditioning": {
         "none": "mintage.conditioning.generator:Unconditional",
-        "concat": "mintage.conditioning.generator:Concat",
-        "plane": "mintage.conditioning.generator:Plane",
-        "batch_norm": "mintage.conditioning.generator:BatchNorm",
-        "shared_batch_norm": "mintage.conditioning.generator:SharedBatchNorm",
-        "source": "mintage.conditioning.generator:Source",
-        "domain": "mintage.conditioning.generator:Domain",
+        **_at(
+            "mintage.conditioning.generator:{Name}",
+            *("concat", "plane", "batch_norm", "shared_batch_norm", "source", "domain"),
+        ),
     },
     "discriminator_conditioning": _at(
         "mintage.conditioning.discriminator:{NAME}",

@@ -106,26 +106,26 @@ LOSSES: list[Rule] = [
         "set discriminator.normalization to layer, instance, spectral or none",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.norms[1].spectral,
+        lambda s: s.clips and s.norms[1].spectral,
         "spectral normalization rescales the weights that clipping cuts: keep one of them",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and (s.network.deep or s.small),
+        lambda s: s.clips and (s.network.deep or s.small),
         "clipped weights, of norms too, let no signal of a point through, nor of any image through so many layers: use "
         "a gradient penalty",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.norms[1].name == "none",
+        lambda s: s.clips and s.norms[1].name == "none",
         "clipped weights let no signal through layers without normalization: "
         "set discriminator.normalization to batch or layer, or use a gradient penalty",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.discriminator.image is Product,
+        lambda s: s.clips and s.discriminator.image is Product,
         "clipped weights make the factor by which a label multiplies the image all but 0: "
         "set discriminator.conditioning to concat or repeat, or use a gradient penalty",
     ),
     (
-        lambda s: any(p.project for p in s.penalties) and s.recipe.generator.optimizer == "sgd",
+        lambda s: s.clips and s.recipe.generator.optimizer == "sgd",
         "clipped weights leave slopes so small that plain steps do not move the generator: "
         "set generator.optimizer to rmsprop or adam",
     ),

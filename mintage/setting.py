@@ -129,6 +129,11 @@ class Setting:
         return [catalog.load("penalty", penalty.name) for penalty in self.recipe.penalties]
 
     @property
+    def clips(self) -> bool:
+        """Whether the discriminator's weights are clipped."""
+        return any(penalty.project for penalty in self.penalties)
+
+    @property
     def terms(self) -> list[Term]:
         return [catalog.load("term", term.name) for term in self.recipe.terms]
 
