@@ -96,47 +96,29 @@ class Dataset:
         rank: int | None = None,
         still: Sequence[int] = (),
     ) -> None:
-        self.image: Tensor = images_in_range(image, rank)
+        self.image = images_in_range(image, rank)
         """`[N,C,*S]`, float32 in [-1,1]; S are `rank` sides."""
-        rank = self.image.ndim - 2
-        self.still = tuple(still)
+        self.still = _sides(still, self.image)
         """Sides along which images must not be shifted."""
-        if not {*self.still} <= {*range(rank)}:
-            raise ValueError(f"still = {list(still)}: these images have sides {', '.join(map(str, range(rank)))}")
         if self.image.min() >= 0 and self.image.max() > _GRAY:
             warnings.warn(
                 "no image is darker than 0, which is mid gray: if 0 is black, give 2 * image - 1", stacklevel=2
             )
-        self.classes, self.label = _labels(label, classes, len(self.image))
+        self.classes, self.label = _labels(label, classes, len(self))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
-        self.damage: Damage | None = source if isinstance(source, Damage) else None
-        if self.damage is not None and rank != 2:
-            raise ValueError("damage is of pictures [N,C,H,W]: give sources of your own")
-        self.source: Tensor | None = None
-        if source is not None:
-            self.source = (
-                images_in_range(source, rank) if self.damage is None else self.damage.sources(self.image, 0, 0)
-            )
-        """`[N,S,*S]`, with as many sides as the images, float32 in [-1,1]."""
-        if self.source is not None and len(self.source) != len(self.image):
-            raise ValueError(f"there are {len(self.source)} sources and {len(self.image)} images: give pairs")
+        self.damage, self.source = _sources(source, self.image)
+        """What makes the sources, if that is known; and `[N,S,*S]`, as many sides as the images, float32 in [-1,1]."""
+        self.attribute_names: tuple[str, ...] | None = None
         self.attributes: Tensor | None = None
         """`[N,K]`, float32 in [-1,1]."""
-        self.attribute_names: tuple[str, ...] | None = None
         if attributes:
-            self.attribute_names, self.attributes = columns(attributes, len(self.image))
-        self.domain: Tensor | None = None
-        """`[N]`, int64: 0 or 1."""
-        self.domains: tuple[str, ...] | None = None
-        """The names of both domains."""
+            self.attribute_names, self.attributes = columns(attributes, len(self))
+        self.domains, self.domain = _domains(domain, domains, len(self))
+        """The names of both domains, and `[N]`, int64: 0 or 1."""
+        if self.domain is not None and self.source is not None:
+            raise ValueError("images of two domains have no sources: leave out `source`, or `domain`")
         self.vocabulary: tuple[str, ...] | None = None
         """The words, if samples are sequences of words (`mintage.tokens.sequences`)."""
-        if domain is not None:
-            self.domains, self.domain = _two_domains(domain, domains, len(self.image))
-            if self.source is not None:
-                raise ValueError("images of two domains have no sources: leave out `source`, or `domain`")
-        elif domains is not None:
-            raise ValueError("domains are named, and no image is of one: give `domain` too")
 
     def __len__(self) -> int:
         return len(self.image)
@@ -190,10 +172,35 @@ def number_of(domain: str, domains: Sequence[str]) -> int:
     return list(domains).index(domain)
 
 
-def _two_domains(domain: Any, domains: Sequence[str] | None, images: int) -> tuple[tuple[str, ...], Tensor]:
-    """Names of both domains, and the number `[N]` of each image's. Raises ValueError."""
-    given = domain.tolist() if hasattr(domain, "tolist") else list(domain)
-    words = all(isinstance(one, str) for one in given)
+def _sides(still: Sequence[int], images: Tensor) -> tuple[int, ...]:
+    """The sides `still`. Raises ValueError if images do not have them."""
+    sides = range(images.ndim - 2)
+    if not {*still} <= {*sides}:
+        raise ValueError(f"still = {list(still)}: these images have sides {', '.join(map(str, sides))}")
+    return tuple(still)
+
+
+def _sources(source: Any, images: Tensor) -> tuple[Damage | None, Tensor | None]:
+    """What makes the sources, if something does, and the sources `[N,S,*S]`. Raises ValueError."""
+    if source is None:
+        return None, None
+    if isinstance(source, Damage):
+        if images.ndim != 4:
+            raise ValueError("damage is of pictures [N,C,H,W]: give sources of your own")
+        return source, source.sources(images, 0, 0)
+    sources = images_in_range(source, images.ndim - 2)
+    if len(sources) != len(images):
+        raise ValueError(f"there are {len(sources)} sources and {len(images)} images: give pairs")
+    return None, sources
+
+
+def _domains(domain: Any, domains: Sequence[str] | None, images: int) -> tuple[tuple[str, ...] | None, Tensor | None]:
+    """Names of both domains, and the number `[N]` of each image's; None and None without any. Raises ValueError."""
+    if domain is None:
+        if domains is not None:
+            raise ValueError("domains are named, and no image is of one: give `domain` too")
+        return None, None
+    given, words = _listed(domain)
     names = tuple(domains or (sorted(set(given)) if words else ("0", "1")))
     if len(set(names)) != 2 or len(names) != 2:
         raise ValueError(f"the domains are named {', '.join(names)}: name two")
@@ -268,8 +275,7 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
         if classes is not None:
             raise ValueError("classes are named, and no image has a label: give `label` too")
         return None, None
-    given = label.tolist() if hasattr(label, "tolist") else list(label)
-    words = all(isinstance(one, str) for one in given)
+    given, words = _listed(label)
     names = tuple(classes or (sorted(set(given)) if words else ()))
     if unknown := sorted(set(given) - set(names)) if words else []:
         raise ValueError(f"there is no class {unknown[0]!r} among those named: {', '.join(names)}")
@@ -283,6 +289,12 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
     if len(set(names)) < len(names):
         raise ValueError(f"two classes have one name ({', '.join(names)}): name each differently")
     return names, labels
+
+
+def _listed(given: Any) -> tuple[list[Any], bool]:
+    """The values, and whether all of them are names."""
+    values = given.tolist() if hasattr(given, "tolist") else list(given)
+    return values, all(isinstance(one, str) for one in values)
 
 
 def _whole(given: Any, images: int, what: str = "labels") -> Tensor:
