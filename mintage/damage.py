@@ -49,7 +49,7 @@ class Damage:
             return _masked(images, drawn)
         if self.kind == "noisy":
             noise = torch.stack([torch.randn(images.shape[1:], generator=random) for random in drawn])
-            return _in_8_bits(images + self.strength * noise.to(images.device, non_blocking=True))
+            return in_8_bits(images + self.strength * noise.to(images.device, non_blocking=True))
         chance = torch.stack([torch.rand(1, *images.shape[2:], generator=random) for random in drawn])
         chance = chance.to(images.device, non_blocking=True)
         white = torch.where(chance < self.strength, 1.0, images)
@@ -71,6 +71,6 @@ def _masked(images: Tensor, drawn: list[torch.Generator]) -> Tensor:
     return torch.cat([torch.where(hole, _FLAT, images), hole.to(images) * 2 - 1], dim=1)
 
 
-def _in_8_bits(images: Tensor) -> Tensor:
-    """Images as a camera saves them: clipped, and rounded to 8 bits."""
+def in_8_bits(images: Tensor) -> Tensor:
+    """Images as files have them: cut to [-1,1], and rounded to 8 bits."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -72,14 +73,8 @@ class Figures(dict[str, Figure]):
         return "\n".join(f"{name:{width}}  {figure.text(forms[name])}" for name, figure in self.items())
 
 
-@dataclass(frozen=True)
-class Schooling:
-    """How the evaluator learns, in whose features images are compared."""
-
-    seed: int
-    images: int
-    """Images that it is shown."""
-    device: torch.device
+_Train = Callable[[Dataset], Evaluator]
+"""Trains the evaluator in whose features images like these are compared."""
 
 
 def measure(
@@ -159,11 +154,11 @@ def measure(
         train, holdout = holdout.rows(order[::2]), holdout.rows(order[1::2])
     _require_fit(model, holdout, train)
     model.towards(to)  # raises where there is no such direction
-    schooling = Schooling(seed, evaluator_images, choose_device(device))
+    train_on = partial(_trained_evaluator, seed=seed, images=evaluator_images, device=choose_device(device))
     if model.domains is not None and to is not None:
         compare = _compare_coupled if model.generator.config.couples else _compare_domains
         with thread_count(threads):
-            return compare(model, holdout, train, to, schooling)
+            return compare(model, holdout, train, to, train_on, seed=seed)
     if model.attributes is None and train.label is not None:  # if images have both, labels are judged
         rank = len(train.shape) - 1
         train, holdout = (
@@ -171,10 +166,8 @@ def measure(
             for one in (train, holdout)
         )
     with thread_count(threads):
-        evaluator = _trained_evaluator(train, schooling)
-        if model.vocabulary is not None:
-            return _compare_words(model, holdout, train, evaluator, seed)
-        return _compare(model, holdout, train, evaluator, seed)
+        compare_all = _compare if model.vocabulary is None else _compare_words
+        return compare_all(model, holdout, train, train_on(train), seed)
 
 
 def _compare(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> Figures:
@@ -221,7 +214,7 @@ def _compare_translations(
 def _compare_words(model: Model, holdout: Dataset, train: Dataset, evaluator: Evaluator, seed: int) -> Figures:
     words, end = model.vocabulary or (), end_of(model.vocabulary or ())
     count = min(len(holdout), len(train))
-    drawn = train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
+    drawn = _drawn(train, count, seed)
     trained, held = (as_tokens(one.image, len(words)) for one in (train, holdout))
     features = observe(evaluator, holdout.image, None)
 
@@ -239,14 +232,14 @@ def _compare_words(model: Model, holdout: Dataset, train: Dataset, evaluator: Ev
     return Figures({name: Figure(value, real[name]) for name, value in found.items()})
 
 
-def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str, schooling: Schooling) -> Figures:
+def _compare_domains(
+    model: Model, holdout: Dataset, train: Dataset, to: str, train_on: _Train, *, seed: int
+) -> Figures:
     """Compare one direction: translations of held-out images of the other domain, with real images of `to`."""
     (other,) = {*(model.domains or ())} - {to}
     trained, wanted, asked = train.of_domain(to), holdout.of_domain(to), holdout.of_domain(other)
-    if min(map(len, (trained, wanted, asked))) < _FEWEST:
-        raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
-    count, seed = min(map(len, (trained, wanted, asked))), schooling.seed
-    evaluator = _trained_evaluator(trained, schooling)
+    count = _count_of_each(trained, wanted, asked)
+    evaluator = train_on(trained)
     held = observe(evaluator, wanted.image, condition_of(wanted))
     asked = asked.rows(asked_rows(len(asked), count, seed))
     drawn = _floor(model, asked, trained, count, seed)
@@ -271,25 +264,30 @@ def _compare_domains(model: Model, holdout: Dataset, train: Dataset, to: str, sc
     return Figures({name: Figure(value, real[name], same[name], _SOURCES) for name, value in found.items()})
 
 
-def _compare_coupled(model: Model, holdout: Dataset, train: Dataset, to: str, schooling: Schooling) -> Figures:
+def _compare_coupled(
+    model: Model, holdout: Dataset, train: Dataset, to: str, train_on: _Train, *, seed: int
+) -> Figures:
     """Compare the images made of one domain with real ones, and with those made of the other from the same latents."""
     (other,) = {*(model.domains or ())} - {to}
     trained, wanted = train.of_domain(to), holdout.of_domain(to)
-    if min(map(len, (trained, wanted))) < _FEWEST:
-        raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
-    count, seed = min(map(len, (trained, wanted))), schooling.seed
-    evaluator, named = _trained_evaluator(trained, schooling), None
+    count = _count_of_each(trained, wanted)
+    evaluator, named = train_on(trained), None
     if evaluator.config.classifies and wanted.label is not None:
-        judge = _trained_evaluator(train.of_domain(other), schooling)
+        judge = train_on(train.of_domain(other))
         named = classify(judge, features_of(judge, rounded(model.sample(count, seed, label=other))))
     held = observe(evaluator, wanted.image, condition_of(wanted))
-    drawn = trained.rows(torch.randperm(len(trained), generator=stream(seed, "measure/floor"))[:count])
-    made, real = (
-        figures_beside(held, observe(evaluator, images, classes), seed)
-        for images, classes in ((rounded(model.sample(count, seed, label=to)), named), (drawn.image, None))
-    )
-    real |= accuracy_of(held)
+    made = figures_beside(held, observe(evaluator, rounded(model.sample(count, seed, label=to)), named), seed)
+    drawn = _drawn(trained, count, seed)
+    real = figures_beside(held, observe(evaluator, drawn.image, None), seed) | accuracy_of(held)
     return Figures({name: Figure(value, real[name]) for name, value in made.items()})
+
+
+def _count_of_each(*sets: Dataset) -> int:
+    """How many images all sets have. Raises ValueError if these are too few to compare."""
+    count = min(map(len, sets))
+    if count < _FEWEST:
+        raise ValueError(f"there are too few images to compare: give at least {_FEWEST} of each domain on each side")
+    return count
 
 
 def _generated(generator: Generator, count: int, seed: int, asked: Tensor | None) -> Tensor:
@@ -299,11 +297,15 @@ def _generated(generator: Generator, count: int, seed: int, asked: Tensor | None
 
 def _floor(model: Model, asked: Dataset, train: Dataset, count: int, seed: int) -> Dataset:
     """The training images of the floor, of the classes that the model is asked for, or translates."""
-    random = stream(seed, "measure/floor")
     by_class = model.classes is not None or model.generator.config.translates
-    if by_class and asked.label is not None and train.label is not None:
-        return train.rows(rows_with(train.label, asked_labels(asked.label, count, seed), random))
-    return train.rows(torch.randperm(len(train), generator=random)[:count])
+    if not by_class or asked.label is None or train.label is None:
+        return _drawn(train, count, seed)
+    return train.rows(rows_with(train.label, asked_labels(asked.label, count, seed), stream(seed, "measure/floor")))
+
+
+def _drawn(train: Dataset, count: int, seed: int) -> Dataset:
+    """The training images of the floor, of any class."""
+    return train.rows(torch.randperm(len(train), generator=stream(seed, "measure/floor"))[:count])
 
 
 def _sources(model: Model, asked: Dataset) -> Tensor:
@@ -323,11 +325,11 @@ def _asked(model: Model, holdout: Dataset, count: int, seed: int) -> Tensor | No
     return asked_labels(holdout.label, count, seed)
 
 
-def _trained_evaluator(train: Dataset, schooling: Schooling) -> Evaluator:
-    real = RealImages(train.image, condition_of(train), schooling.seed, schooling.device)
+def _trained_evaluator(train: Dataset, *, seed: int, images: int, device: torch.device) -> Evaluator:
+    real = RealImages(train.image, condition_of(train), seed, device)
     words = len(train.vocabulary or ())
     config = EvaluatorConfig(train.shape, train.classes, _FEATURES, train.attribute_names, words)
-    schedule = Schedule(schooling.images, min(_BATCH, len(train)), _RATE, schooling.seed, train.still)
+    schedule = Schedule(images, min(_BATCH, len(train)), _RATE, seed, train.still)
     return train_evaluator(config, real, schedule)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from mintage.damage import in_8_bits
 from mintage.dataset import Dataset
 from mintage.evaluator import Evaluator, attributes_right, features_of, logits_of
 from mintage.metrics.classifier_score import classifier_score
@@ -73,4 +74,4 @@ def rounded(images: Tensor) -> Tensor:
     """Images rounded to 8 bits, sounds to 16, as they are in files."""
     if images.ndim == 3:
         return (images.clamp(-1, 1) * FULL).round() / FULL
-    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return in_8_bits(images)
