@@ -46,18 +46,33 @@ def copied_in_cells(thumbnails: Tensor, train: Shapes) -> Tensor:
 
     Returns `[N]`, bool. The distance is 1 - IoU; for shares in [0,1] it is Tanimoto's, which is equal for 0 and 1.
     """
-    _, near = nearest_rows(_strengths(thumbnails), train.strengths, min(_CANDIDATES, len(train.shares)))
-    found = []
-    for some, which in zip(torch.split(thumbnails, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True):
-        posed = torch.stack([move for pose in _poses(_shares(some)) for move in _moves(pose, train.block)], 1).flatten(
-            2
-        )
-        held = _shares(train.shares[which]).flatten(2)
-        both = held @ posed.transpose(1, 2)  # [n, candidates, poses]
-        either = held.square().sum(2)[:, :, None] + posed.square().sum(2)[:, None] - both
-        likeness = (both / either.clamp(min=1e-6)).amax(2)
-        found.append(much_nearer((1 - likeness).sort(1).values, IN_CELLS))
-    return torch.cat(found)
+    near = candidates(_strengths(thumbnails), train.strengths)
+    parts = zip(torch.split(thumbnails, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True)
+    return torch.cat([much_nearer(_distances(some, which, train), IN_CELLS) for some, which in parts])
+
+
+def candidates(strengths: Tensor, train: Tensor) -> Tensor:
+    """The numbers `[N,k]` of the training images whose strengths `[M,F]` are most similar to each of `[N,F]`."""
+    return nearest_rows(strengths, train, min(_CANDIDATES, len(train)))[1]
+
+
+def low_frequencies(levels: Tensor) -> Tensor:
+    """The strengths `[n,F]` of the lowest frequencies of thumbnails `[n,h,w]` or `[n,d,h,w]`."""
+    axes = tuple(range(1, levels.ndim))
+    waves: Tensor = torch.fft.rfftn(levels, dim=axes).abs()[..., :_FREQUENCIES]
+    both_ways = torch.tensor([*range(_FREQUENCIES), *range(1 - _FREQUENCIES, 0)])
+    for axis in axes[:-1]:
+        waves = waves.index_select(axis, both_ways % waves.shape[axis])
+    return waves.flatten(1)
+
+
+def _distances(thumbnails: Tensor, which: Tensor, train: Shapes) -> Tensor:
+    """How far each of `[n,d,h,w]` is, in its best pose, from its candidates `[n,k]`: `[n,k]`, the nearest first."""
+    posed = torch.stack([move for pose in _poses(_shares(thumbnails)) for move in _moves(pose, train.block)], 1)
+    held, posed = _shares(train.shares[which]).flatten(2), posed.flatten(2)
+    both = held @ posed.transpose(1, 2)  # [n, candidates, poses]
+    either = held.square().sum(2)[:, :, None] + posed.square().sum(2)[:, None] - both
+    return (1 - (both / either.clamp(min=1e-6)).amax(2)).sort(1).values
 
 
 def _shares(thumbnails: Tensor) -> Tensor:
@@ -92,12 +107,6 @@ def _strengths(thumbnails: Tensor) -> Tensor:
     """Strengths `[N,F]` of the lowest frequencies of `[N,d,h,w]`: means over poses, scaled to length 1."""
     found = []
     for some in torch.split(thumbnails, _AT_ONCE):
-        poses = [_low_frequencies(pose) for pose in _poses(_shares(some))]
+        poses = [low_frequencies(pose) for pose in _poses(_shares(some))]
         found.append(F.normalize(torch.stack(poses).mean(0)))
     return torch.cat(found)
-
-
-def _low_frequencies(shares: Tensor) -> Tensor:
-    waves: Tensor = torch.fft.rfftn(shares, dim=(1, 2, 3)).abs()[..., :_FREQUENCIES]
-    both_ways = [*range(_FREQUENCIES), *range(1 - _FREQUENCIES, 0)]
-    return waves[:, both_ways][:, :, both_ways].flatten(1)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mintage.metrics.copied_shapes import Shapes, copied_in_cells, shapes_of
+from mintage.metrics.copied_shapes import Shapes, candidates, copied_in_cells, low_frequencies, shapes_of
 from mintage.metrics.distances import TWINS, much_nearer, nearest_rows
 
 IN_FEATURES = 1 / 3
@@ -21,8 +21,6 @@ IN_PIXELS = 0.4
 """The ratio for thumbnails: with a third, more of the planted copies with noise are missed (docs/measuring.md)."""
 _FLAT = 2.0
 """Standard deviation, in levels of 255, up to which an image counts as flat, and so as no copy."""
-_CANDIDATES = 16
-_FREQUENCIES = 4
 _DETAIL = 16
 _AT_ONCE = 256
 _OF_SHAPES = 4
@@ -93,12 +91,15 @@ def copied_in_pixels(images: Tensor, train: Originals) -> Tensor:
     Images are compared at equal brightness and contrast, shifted by up to a pixel. Only training images with the most
     similar strengths of low frequencies are compared; a shift does not change these.
     """
-    _, near = nearest_rows(_strengths(images), train.strengths, min(_CANDIDATES, len(train.details)))
-    found = []
-    for some, which in zip(torch.split(images, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True):
-        likeness = _unit(train.details[which].float()) @ _unit(_moves(some.float(), train.block)).transpose(1, 2)
-        found.append(much_nearer((2 - 2 * likeness.amax(2)).sort(1).values, IN_PIXELS**2))
-    return torch.cat(found)
+    near = candidates(_strengths(images), train.strengths)
+    parts = zip(torch.split(images, _AT_ONCE), torch.split(near, _AT_ONCE), strict=True)
+    return torch.cat([much_nearer(_distances(some, which, train), IN_PIXELS**2) for some, which in parts])
+
+
+def _distances(images: Tensor, which: Tensor, train: Originals) -> Tensor:
+    """How far each of `[n,h,w]` is, in its best place, from its candidates `[n,k]`: squared, `[n,k]`, nearest first."""
+    likeness = _unit(train.details[which].float()) @ _unit(_moves(images.float(), train.block)).transpose(1, 2)
+    return (2 - 2 * likeness.amax(2)).sort(1).values
 
 
 def flat(thumbnails: Tensor) -> Tensor:
@@ -108,13 +109,8 @@ def flat(thumbnails: Tensor) -> Tensor:
 
 def _strengths(thumbnails: Tensor) -> Tensor:
     """Strengths `[N,F]` of the lowest frequencies of `[N,h,w]`, scaled to length 1."""
-    return torch.cat([_low_frequencies(some.float()) for some in torch.split(thumbnails, _AT_ONCE)])
-
-
-def _low_frequencies(levels: Tensor) -> Tensor:
-    waves = torch.fft.rfft2(levels - levels.mean((1, 2), keepdim=True))[:, :, :_FREQUENCIES]
-    low = torch.cat([waves[:, :_FREQUENCIES], waves[:, 1 - _FREQUENCIES :]], 1).abs().flatten(1)
-    return F.normalize(low)
+    parts = (some.float() for some in torch.split(thumbnails, _AT_ONCE))
+    return torch.cat([F.normalize(low_frequencies(some - some.mean((1, 2), keepdim=True))) for some in parts])
 
 
 def _details(thumbnails: Tensor) -> Tensor:
