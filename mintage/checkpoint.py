@@ -14,18 +14,27 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from mintage.errors import CheckpointError
 
 
 def pack(tensors: dict[str, Tensor], facts: dict[str, Any]) -> bytes:
     """The content of a checkpoint; the same tensors and facts give the same bytes."""
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    stored = _on_cpu(tensors)
     text = json.dumps(facts)
     # One key: safetensors writes several keys in an order that changes from run to run.
     header = json.dumps({"facts": text, "sha256": _digest(stored, text)})
     return save(stored, metadata={"mintage": header})
+
+
+def weights_of(module: nn.Module) -> bytes:
+    """All tensors of a module as the content of a safetensors file."""
+    return save(_on_cpu(module.state_dict()))
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def unpack(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

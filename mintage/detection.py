@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_in
-from safetensors.torch import save
 from torch import Tensor
 
 from mintage import release
-from mintage.checkpoint import write_whole
+from mintage.checkpoint import weights_of, write_whole
 from mintage.data import RealImages
 from mintage.dataset import images_of_shape
 from mintage.evaluator import Evaluator, EvaluatorConfig, device_of
@@ -128,10 +127,9 @@ class Detector:
 
     def files(self) -> dict[str, bytes]:
         """The contents of the files that a release has of it, by name."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
         accuracy = None if self.accuracy is None else asdict(self.accuracy)
         facts = {"config": asdict(self.network.config), "threshold": self.threshold, "accuracy": accuracy}
-        return {WEIGHTS: save(tensors), FACTS: (json.dumps(facts, indent=2) + "\n").encode()}
+        return {WEIGHTS: weights_of(self.network), FACTS: (json.dumps(facts, indent=2) + "\n").encode()}
 
     def save(self, folder: str | Path) -> None:
         """Write `detector.safetensors` and `detector.json`, which `load_detector` reads."""

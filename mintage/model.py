@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_in
-from safetensors.torch import save
 from torch import Tensor
 
 from mintage import release
-from mintage.checkpoint import write_whole
+from mintage.checkpoint import weights_of, write_whole
 from mintage.conditions import Attributes, Label, conditions_asked, is_one, labels_asked, sources_asked
 from mintage.dataset import Dataset, images_in_range, images_of_shape, tensor_of
 from mintage.frames import as_source
@@ -341,8 +340,7 @@ class Model:
         """Write `generator.safetensors` and `config.json`, which `load` reads; neither is ever half written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.generator.state_dict().items()}
-        write_whole(folder / "generator.safetensors", save(tensors))
+        write_whole(folder / "generator.safetensors", weights_of(self.generator))
         write_whole(folder / "config.json", json.dumps(asdict(self.generator.config), indent=2).encode())
 
     def _require(self, asked: str) -> None:
