@@ -54,6 +54,11 @@ class RealImages:
     Conditions are labels `[N]`, attributes `[N,K]`, sources `[N,S,*S]`, or None.
     """
 
+    labels: Tensor | None = None
+    """Classes `[N]`, if the conditions are domains and the game also learns from classes."""
+    damage: Damage | None = None
+    """Makes the sources of each batch from its images, in place of stored sources."""
+
     def __init__(self, images: Tensor, conditions: Tensor | None, seed: int, device: torch.device) -> None:
         self.device = device
         self.images = on_device(images, device)
@@ -61,11 +66,6 @@ class RealImages:
         self.seed = seed
         self._epochs: dict[int, Tensor] = {}
         self._groups: dict[int, RealImages] = {}
-
-    labels: Tensor | None = None
-    """Classes `[N]`, if the conditions are domains and the game also learns from classes."""
-    damage: Damage | None = None
-    """Makes the sources of each batch from its images, in place of stored sources."""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -21,6 +21,7 @@ from mintage.recipes import Recipe
 from mintage.slots import load_slots, slots_of, under
 
 _EMA_RAMP = 0.05
+"""The averages' half-life is at most this share of the images seen."""
 
 
 class Engine:
@@ -100,8 +101,8 @@ class Engine:
             loss = reduce(add, losses.values()) / len(parts)
             if loss.requires_grad:  # a side may have nothing to learn yet
                 torch.autograd.backward(loss)
-            for name, loss in losses.items():
-                found.setdefault(name, []).append(loss.detach())
+            for name, value in losses.items():
+                found.setdefault(name, []).append(value.detach())
         gradients = [weight.grad for weight in _weights(optimizer) if weight.grad is not None]
         processes.average(gradients)
         means = {name: torch.stack(values).mean() for name, values in found.items()}

@@ -120,7 +120,7 @@ BATCHES: list[Rule] = [
         "judgments are grouped by minibatch_stddev: set batch_size to a multiple of it, times packing and processes",
     ),
     (
-        lambda s: s.batch_size % (s.processes * s.recipe.accumulation) > 0,
+        lambda s: s.recipe.batch_size % (s.processes * s.recipe.accumulation) > 0,
         "each process takes as many images of each part of a batch: set batch_size to a multiple of processes times "
         "accumulation",
     ),

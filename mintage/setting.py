@@ -30,13 +30,9 @@ class Setting:
     processes: int = 1
 
     @property
-    def batch_size(self) -> int:
-        return self.recipe.batch_size
-
-    @property
     def share(self) -> int:
         """Images that go through the networks at once, in each process."""
-        return self.batch_size // self.processes // self.recipe.accumulation
+        return self.recipe.batch_size // self.processes // self.recipe.accumulation
 
     @property
     def game(self) -> type[Game]:

@@ -73,10 +73,7 @@ def surface_of(volume: Tensor) -> tuple[Tensor, Tensor]:
     for axis in range(3):
         along = torch.eye(3, dtype=torch.long)[axis]
         first, second = (torch.eye(3, dtype=torch.long)[(axis + turn) % 3] for turn in (1, 2))
-        before, after = (
-            occupied.narrow(axis, 0, occupied.shape[axis] - 1),
-            occupied.narrow(axis, 1, occupied.shape[axis] - 1),
-        )
+        before, after = (occupied.narrow(axis, start, occupied.shape[axis] - 1) for start in (0, 1))
         for cells, order in ((before & ~after, (0, 1, 2, 3)), (after & ~before, (3, 2, 1, 0))):
             corner = cells.nonzero() + along - 1  # without the padding
             around = [corner, corner + first, corner + first + second, corner + second]

@@ -55,8 +55,7 @@ class Adversarial(OneDiscriminator):
 
     @classmethod
     def build(cls, recipe: Recipe, real: Signature, seed: int) -> "Adversarial":
-        about = (real.shape, real.classes, real.attributes, real.source_shape)
-        config = model_config(recipe, *about, first=real.first)
+        config = model_config(recipe, real.shape, real.classes, real.attributes, real.source_shape, first=real.first)
         return cls(*build_players(config, seed), recipe)
 
     def stand_on(self, first: Generator) -> None:
@@ -115,12 +114,12 @@ class Adversarial(OneDiscriminator):
             fakes = self.pool(fakes, step.random("pool"))
         images, fakes = self._changed(batch.images, "real", step), self._changed(fakes, "fake", step)
         others = [*self._mismatched(images, condition, step), *self._labeled(batch, step)]
-        on_real, on_fake, *mismatched = self._judge_pair(Pair(images, fakes), condition, others, step)
+        on_real, on_fake, *on_others = self._judge_pair(Pair(images, fakes), condition, others, step)
         on_labeled, known = on_real, condition
         if batch.labeled is not None:
-            on_labeled, known = mismatched.pop(), batch.labeled[1]
+            on_labeled, known = on_others.pop(), batch.labeled[1]
         logits = self._labeled_logits(Pair(on_real.logit, on_fake.logit), step)
-        negatives = [logits.fake, *(judgment.logit for judgment in mismatched)]
+        negatives = [logits.fake, *(judgment.logit for judgment in on_others)]
         scene.cache.update(real_logits=on_real.logit.detach(), fake_logits=on_fake.logit.detach())
         return {
             "discriminator_loss": against_each(self.objective, logits.real, negatives, self._softness(logits, step)),

@@ -11,7 +11,7 @@ from torch.nn.functional import max_pool3d
 
 def ious(shapes: Tensor, others: Tensor) -> Tensor:
     """The intersection over union of each pair: `[N,M]`; 1 for two empty shapes."""
-    ours, theirs = (_occupied(some).flatten(1).float() for some in (shapes, others))
+    ours, theirs = ((some > 0).flatten(1).float() for some in (shapes, others))
     both = ours @ theirs.T
     either = ours.sum(1)[:, None] + theirs.sum(1)[None] - both
     return torch.where(either > 0, both / either.clamp(min=1), 1.0)
@@ -38,7 +38,7 @@ def largest_parts(shapes: Tensor) -> Tensor:
 
     Cells that touch are connected, even if only at a corner.
     """
-    occupied = _occupied(shapes).any(1, keepdim=True)
+    occupied = (shapes > 0).any(1, keepdim=True)
     cells = occupied[0].numel()
     numbers = torch.arange(1.0, cells + 1).view(occupied.shape[1:]) * occupied  # below 2^24: exact in float32
     while True:  # each cell takes the highest number that touches it, until none changes
@@ -57,7 +57,3 @@ def shape_figures(real: Tensor, fake: Tensor) -> dict[str, float]:
         "neighbor_accuracy": neighbor_accuracy(real, fake),
         "largest_part": largest_parts(fake).mean().item(),
     }
-
-
-def _occupied(shapes: Tensor) -> Tensor:
-    return shapes > 0
