@@ -25,7 +25,7 @@ class Generator(nn.Module):
         for before, after in pairwise(wide):
             down += [norm.down(before, after), *norm.then(after, nn.LeakyReLU(SLOPE))]
         self.encoder = nn.Sequential(*down)
-        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        self.plane = Plane(vector_size, steps[-1])
         up: list[nn.Module] = []
         for level in reversed(range(1, len(wide))):
             joined = wide[level] + (bool(vector_size) if level == len(wide) - 1 else 0)
@@ -34,8 +34,7 @@ class Generator(nn.Module):
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
-        maps = self.encoder(source)
-        return self.decoder(maps if self.plane is None else self.plane(maps, vector))
+        return self.decoder(self.plane(self.encoder(source), vector))
 
 
 NETWORK = Network(Generator, Discriminator, ("batch", "batch"), plain=True, translates=True, strided=True)

@@ -74,13 +74,15 @@ def initialize(module: nn.Module) -> None:
 
 
 class Plane(nn.Module):
-    """A vector `[N, size]` widened to one more channel of feature maps `[N,C,*size]`."""
+    """A vector `[N, plane_size]` widened to one more channel of feature maps `[N,C,*size]`; of size 0 it adds none."""
 
-    def __init__(self, plane_size: int, size: Size) -> None:
+    def __init__(self, plane_size: int, size: Sequence[int]) -> None:
         super().__init__()
-        self.widen = nn.Linear(plane_size, math.prod(size))
+        self.widen = nn.Linear(plane_size, math.prod(size)) if plane_size else None
 
-    def forward(self, maps: Tensor, plane: Tensor) -> Tensor:
+    def forward(self, maps: Tensor, plane: Tensor | None) -> Tensor:
+        if self.widen is None:
+            return maps
         widened = self.widen(plane).view(-1, 1, *maps.shape[2:])
         return torch.cat([maps, widened.to(maps.dtype)], dim=1)
 
@@ -93,14 +95,14 @@ class Stem(nn.Module):
         wide, *size = base
         self.base = base
         self.project = nn.Linear(vector_size, math.prod(base), bias=bias)
-        self.plane = Plane(plane_size, tuple(size)) if plane_size else None
+        self.plane = Plane(plane_size, size)
         self.channels = wide + bool(plane_size)
 
     def forward(self, vector: Tensor, plane: Tensor | None) -> Tensor:
         channels, *size = self.base
         # Channels last from the start: no later layer has to change the map's layout.
         maps: Tensor = self.project(vector).view(-1, *size, channels).movedim(-1, 1)
-        return maps if self.plane is None else self.plane(maps, plane)
+        return self.plane(maps, plane)
 
 
 class Up(nn.Module):

@@ -78,7 +78,7 @@ class Generator(nn.Module):
         self.scale = nn.Linear(vector_size, wide[0], bias=False)
         nn.init.normal_(self.scale.weight, 0.0, vector_size**-0.5)
         self.basis = nn.Parameter(torch.randn(wide[0], *steps[0]))
-        self.plane = Plane(plane_size, steps[0]) if plane_size else None
+        self.plane = Plane(plane_size, steps[0])
         wide[0] += bool(plane_size)
         layers: list[nn.Module] = [Block(wide[0], len(steps))]
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
@@ -87,8 +87,7 @@ class Generator(nn.Module):
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         maps = self.basis * self.scale(vector)[:, :, None, None]
-        maps = maps if self.plane is None else self.plane(maps, plane)
-        return self.layers(maps)
+        return self.layers(self.plane(maps, plane))
 
 
 class Discriminator(nn.Module):

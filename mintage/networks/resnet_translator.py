@@ -52,7 +52,7 @@ class Generator(nn.Module):
             down += [norm.down(above, below), *norm.then(below, nn.ReLU())]
             up = [norm.up(below, above, steps[level - 1]), *norm.then(above, nn.ReLU()), *up]
         self.down = nn.Sequential(*down)
-        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        self.plane = Plane(vector_size, steps[-1])
         self.join = nn.Conv2d(wide[-1] + 1, wide[-1], 1) if vector_size else nn.Identity()
         self.blocks = nn.Sequential(*(Block(wide[-1], norm) for _ in range(blocks(*image_shape[1:]))))
         self.up = nn.Sequential(*up)
@@ -60,9 +60,7 @@ class Generator(nn.Module):
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor, base: Tensor | None = None) -> Tensor:
-        maps = self.down(source)
-        if self.plane is not None:
-            maps = self.join(self.plane(maps, vector))
+        maps = self.join(self.plane(self.down(source), vector))
         return finish(self.last(self.up(self.blocks(maps))), base)
 
 

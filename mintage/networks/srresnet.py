@@ -40,7 +40,7 @@ class Generator(nn.Module):
         channels, *size = image_shape
         before, *source_size = source_shape
         self.size, self.alike = (size[0], size[1]), before in (1, channels)
-        self.plane = Plane(vector_size, (source_size[0], source_size[1])) if vector_size else None
+        self.plane = Plane(vector_size, source_size)
         first = nn.Conv2d(before + bool(vector_size), width, 3, padding=1)
         self.first = nn.Sequential(first, norm.chosen(nn.PReLU()))
         self.blocks = nn.Sequential(*(_Block(width, norm) for _ in range(_BLOCKS)))
@@ -53,7 +53,7 @@ class Generator(nn.Module):
         begin_as_base(self.last)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:
-        maps = self.first(source if self.plane is None else self.plane(source, vector))
+        maps = self.first(self.plane(source, vector))
         maps = self.enlarge(maps + self.joined(self.blocks(maps)))
         large = interpolate(source.float(), self.size, mode="bicubic") if self.alike else None
         return finish(self.last(maps), large, _INSIDE)

@@ -36,7 +36,7 @@ class Generator(nn.Module):
             *norm.then(wide, nn.ReLU()),
         )
         self.vector = nn.Linear(vector_size, wide)
-        self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2))) if plane_size else None
+        self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2)))
         join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=norm.bias)
         self.join = Modulated(join, *norm.then(wide, nn.ReLU()))
         self.blocks = nn.ModuleList(_block(wide, norm) for _ in range(_BLOCKS))
@@ -53,7 +53,7 @@ class Generator(nn.Module):
     ) -> Tensor:
         maps = self.read(first, modulation)
         maps = maps + self.vector(vector).to(maps.dtype)[:, :, None, None]
-        maps = self.join(maps if self.plane is None or plane is None else self.plane(maps, plane), modulation)
+        maps = self.join(self.plane(maps, plane), modulation)
         for block in self.blocks:
             maps = maps + block(maps, modulation)
         return finish(self.last(self.enlarge(maps, modulation)), self.enlarged(first))

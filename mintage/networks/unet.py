@@ -33,7 +33,7 @@ class Generator(nn.Module):
         for before, after in pairwise(wide):
             layers = [norm.chosen(nn.LeakyReLU(SLOPE)), norm.down(before, after), norm.norm(after)]
             self.encoder.append(nn.Sequential(*layers))
-        self.plane = Plane(vector_size, steps[-1]) if vector_size else None
+        self.plane = Plane(vector_size, steps[-1])
         self.decoder = nn.ModuleList()
         for level in reversed(range(1, len(wide))):
             inner = level == len(wide) - 1
@@ -43,7 +43,7 @@ class Generator(nn.Module):
             layers += [nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else []
             self.decoder.append(nn.Sequential(*layers))
         self.last = nn.Sequential(norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True))
-        if self.plane:
+        if self.plane.widen is not None:
             nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)
         self.apply(initialize)
 
@@ -53,9 +53,7 @@ class Generator(nn.Module):
         for layer in self.encoder:
             maps = layer(maps)
             on_the_way.append(maps)
-        maps = on_the_way.pop()
-        if self.plane is not None:
-            maps = self.plane(maps, vector)
+        maps = self.plane(on_the_way.pop(), vector)
         for layer in self.decoder:
             maps = torch.cat([layer(maps), on_the_way.pop()], dim=1)
         return finish(self.last(maps), base)
