@@ -118,7 +118,7 @@ class RealImages:
     def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """Images and conditions at the positions [start, stop) of one epoch."""
         chosen = self._order(start, stop).to(self.device, non_blocking=True)
-        return self.images[chosen], None if self.conditions is None else self.conditions[chosen]
+        return self.take(chosen), self.conditions_of(chosen)
 
     def _spans(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Cut [start, stop) where an epoch ends."""
@@ -149,10 +149,6 @@ class _Part(RealImages):
 
     def take(self, numbers: Tensor) -> Tensor:
         return super().take(self._numbers[numbers.to(self.device, non_blocking=True)])
-
-    def _between(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
-        chosen = self._order(start, stop)
-        return self.take(chosen), self.conditions_of(chosen)
 
 
 class Unpaired(RealImages):

@@ -171,11 +171,10 @@ class StreamedImages(RealImages):
         return self._ahead[wanted[0]].result()
 
     def _read(self, share: Share, epoch: int, number: int) -> Window:
-        chosen = [self._rows(epoch, block, share.part, share.parts) for block in share.blocks]
-        numbers = torch.cat([self._starts[block] + rows for block, rows in zip(share.blocks, chosen, strict=True)])
+        rows = [(block, self._rows(epoch, block, share.part, share.parts)) for block in share.blocks]
+        numbers = torch.cat([self._starts[block] + chosen for block, chosen in rows])
         shuffled = torch.randperm(len(numbers), generator=stream(self.seed, f"order/{epoch}", number))
         places = torch.argsort(shuffled)
-        rows = list(zip(share.blocks, chosen, strict=True))
         sources = self._blocks.sources
         return Window(
             self._filled(self._blocks.read, rows, places),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from mintage import catalog
 from mintage.checkpoint import pack, unpack, write_whole
@@ -150,17 +151,11 @@ def make_trainer(
     signature = replace(data.signature, first=None if first is None else first.config)
     if reason := refusal(row, signature):
         raise ValueError(f"{family}: {reason}")
-    known = {
-        "label": data.label,
-        "attributes": data.attributes,
-        "source": data.source,
-        "domain": data.domain,
-        None: None,
-    }
-    conditions = known[condition_for(row, signature.first)]
+    asked = condition_for(row, signature.first)
+    conditions: Tensor | None = None if asked is None else getattr(data, asked)
     if joins_attributes(row) and data.source is not None and data.attributes is not None:
         conditions = with_attributes(data.source, data.attributes)
-    if conditions is data.label and conditions is not None:
+    if asked == "label" and conditions is not None:
         conditions = hide_labels(conditions, row.labeled, seed)
     game = catalog.load("game", row.game).build(row, signature, seed)
     if first is not None:

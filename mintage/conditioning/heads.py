@@ -1,6 +1,6 @@
 """The discriminator's output: features `[M,F]` to a judgment, with the class or the code if it predicts them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -94,8 +94,7 @@ class Auxiliary(Score):
         self.classify = nn.Linear(config.features, config.condition.size)
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
-        score = super().forward(features, label)
-        return Judgment(score.logit, features, class_logits=self.classify(features).float())
+        return replace(super().forward(features, label), class_logits=self.classify(features).float())
 
     def loss_on_real(self, real: Judgment, label: Tensor | None) -> Tensor | None:
         assert real.class_logits is not None
@@ -166,8 +165,7 @@ class InformationCode(Score):
         )
 
     def forward(self, features: Tensor, label: Tensor | None) -> Judgment:
-        score = super().forward(features, label)
-        return Judgment(score.logit, features, code=self.read(features).float())
+        return replace(super().forward(features, label), code=self.read(features).float())
 
     def loss_on_fake(self, fake: Judgment, label: Tensor | None, code: Tensor | None) -> Tensor | None:
         assert fake.code is not None
