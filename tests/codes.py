@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from stages.common.readers import READERS, missing_reader
 from tests.tried import cell
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +59,8 @@ def page() -> str:
 
 
 def faults() -> Iterator[Fault]:
-    """Every place that raises with a code; the files are parsed, not run."""
+    """Every place that raises with a code, whose files are parsed, not run; and the readers that may be missing."""
+    yield from (Fault(error.code, KINDS["UserError"], str(error)) for error in map(missing_reader, READERS))
     for folder in ("stages", "flows"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

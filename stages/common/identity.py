@@ -32,8 +32,8 @@ DECIDES_NOTHING = {
         f"stages.common.{name}"
         for name in (
             "changes", "cluster", "dvc", "energy", "errors", "experiment", "foresight", "git",
-            "identity", "keeping", "mapping", "params", "place", "provenance", "receipt", "s3",
-            "s3_errors", "sections", "stage", "surroundings", "train_params",
+            "identity", "keeping", "mapping", "params", "place", "provenance", "readers", "receipt",
+            "s3", "s3_errors", "sections", "stage", "surroundings", "train_params",
         )
     ),
 }  # fmt: skip

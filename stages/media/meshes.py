@@ -7,14 +7,14 @@ a mesh only the surface is taken.
 import io
 import struct
 from collections.abc import Iterator
-from importlib.util import find_spec
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError, one_line
+from stages.common.errors import one_line
+from stages.common.readers import require_reader
 from stages.media.medium import Decoded, UnusableError
 
 if TYPE_CHECKING:
@@ -31,16 +31,6 @@ _HEAD = 2**12
 Cells = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.float64]
 Size = tuple[int, int, int]
-
-
-def require_reader() -> None:
-    """Raise UserError if trimesh is not installed."""
-    if find_spec("trimesh") is None:
-        raise UserError(
-            "meshes-need-trimesh",
-            "meshes are read by trimesh, which is not installed: run `pip install -c requirements/constraints.txt "
-            "-r requirements/meshes.txt`",
-        )
 
 
 def decoded(content: bytes, to: "Normalize", size: Size, up: str) -> Decoded:
@@ -79,7 +69,7 @@ def _format_of(content: bytes) -> str:
 
 def _read(content: bytes, kind: str) -> tuple[Places, npt.NDArray[np.int64]]:
     """Vertices `[V,3]` that are used, and triangles `[F,3]` of them."""
-    require_reader()
+    require_reader("trimesh")
     import trimesh
 
     try:

@@ -5,13 +5,13 @@ other formats of libsndfile (FLAC, OGG, MP3, WAV of fractions).
 """
 
 import io
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 
 from mintage.waves import Samples, decode_wav
-from stages.common.errors import UserError, one_line
+from stages.common.errors import one_line
+from stages.common.readers import require_reader
 from stages.media.medium import UnusableError
 
 _WAV = b"RIFF"
@@ -49,18 +49,8 @@ def samples_of(content: bytes, most: int) -> Recording:
             raise UnusableError(str(error)) from None
     if not whole and not content.startswith((b"fLaC", b"OggS", b"ID3")) and content[0] != 0xFF:
         raise UnusableError("it is neither WAV nor FLAC, OGG or MP3")
-    require_reader()
+    require_reader("soundfile")
     return _by_soundfile(content, most)
-
-
-def require_reader() -> None:
-    """Raise UserError if soundfile is not installed."""
-    if find_spec("soundfile") is None:
-        raise UserError(
-            "sounds-need-soundfile",
-            "FLAC, OGG, MP3 and WAV of fractions are read by soundfile, which is not installed: run `pip install -c "
-            "requirements/constraints.txt -r requirements/sounds.txt`",
-        )
 
 
 def _by_soundfile(content: bytes, most: int) -> Recording:

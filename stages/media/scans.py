@@ -8,14 +8,14 @@ import gzip
 import io
 import zlib
 from importlib import import_module
-from importlib.util import find_spec
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError, one_line
+from stages.common.errors import one_line
+from stages.common.readers import require_reader
 from stages.media.medium import UnusableError
 
 _GZIP = b"\x1f\x8b"
@@ -29,23 +29,13 @@ def is_scan(content: bytes) -> bool:
     return content.startswith((_GZIP, *_HEADERS))
 
 
-def require_reader() -> None:
-    """Raise UserError if nibabel is not installed."""
-    if find_spec("nibabel") is None:
-        raise UserError(
-            "scans-need-nibabel",
-            "scans are read by nibabel, which is not installed: run `pip install -c requirements/constraints.txt "
-            "-r requirements/scans.txt`",
-        )
-
-
 def scan_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], Spacing]:
     """The numbers `[H,D,W]` of a scan, at most `most`, as the file scales them, and the size of its voxels.
 
     Raises UnusableError if it is no scan, is cut off, or has another number of axes, and UserError if the package that
     reads it is missing.
     """
-    require_reader()
+    require_reader("nibabel")
     nib: Any = import_module("nibabel")
     unpacked = _unpacked(content, 16 * most + _LARGEST_HEADER) if content.startswith(_GZIP) else content
     if not unpacked.startswith(_HEADERS):

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from mintage.chords import Chord, chord_of
 from mintage.midi import STEPS_A_BEAT, Sounding
 from mintage.rolls import Voices
-from stages.common.errors import UserError
+from stages.common.readers import require_reader
 from stages.media.medium import UnusableError
 from stages.media.notation import is_notation, written_in
 
@@ -46,16 +45,6 @@ class Score:
     def chord_at(self, begin: int) -> Chord | None:
         """The chord of the bar that begins there: the written one, or, if the file has no symbols, the heard one."""
         return self.written[begin] if self.written else chord_of(self.harmony[begin : begin + STEPS])
-
-
-def require_reader() -> None:
-    """Raise UserError if mido is not installed."""
-    if find_spec("mido") is None:
-        raise UserError(
-            "rolls-need-mido",
-            "MIDI files are read by mido, which is not installed: run `pip install -c requirements/constraints.txt -r "
-            "requirements/music.txt`",
-        )
 
 
 def score_of(content: bytes, most: int, voices: Voices = "one", track: int | None = None) -> Score:
@@ -141,7 +130,7 @@ def _check_notes(tracks: list[list[Note]], has_drums: bool) -> None:
 
 def _read(content: bytes) -> tuple[list[list[Note]], list[Meter] | None]:
     """The notes of each track with notes, and meters in order; None for the meters if there are only drums."""
-    require_reader()
+    require_reader("mido")
     import mido
 
     if not content.startswith(b"MThd"):

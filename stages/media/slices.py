@@ -13,16 +13,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.common.errors import UserError, one_line
+from stages.common.errors import one_line
+from stages.common.readers import require_reader
 from stages.media import scans
 from stages.media.medium import UnusableError
 
+READERS = ("nibabel", "pydicom")
+"""The packages that orient volumes and read slices."""
 _MAGIC = slice(128, 132)
 _NAME = "{:05d}.dcm"
 _PACKED, _NAME_AT = b"PK\x03\x04", 30
@@ -53,24 +55,13 @@ class Slice(NamedTuple):
     has_pixels: bool
 
 
-def require_reader() -> None:
-    """Raise UserError if pydicom, or nibabel, which orients volumes, is not installed."""
-    scans.require_reader()
-    if find_spec("pydicom") is None:
-        raise UserError(
-            "scans-need-pydicom",
-            "DICOM is read by pydicom, which is not installed: run `pip install -c requirements/constraints.txt "
-            "-r requirements/scans.txt`",
-        )
-
-
 def is_slice(content: bytes) -> bool:
     return content[_MAGIC] == b"DICM"
 
 
 def slice_of(content: bytes) -> Slice | None:
     """The header of a DICOM file; None if it cannot be read. Raises UserError if pydicom or nibabel is missing."""
-    require_reader()
+    require_reader(*READERS)
     try:
         with _quiet():
             said = _read(content, _NAMED, pixels=False)
@@ -100,7 +91,7 @@ def series_in(content: bytes, most: int) -> tuple[npt.NDArray[Any], scans.Spacin
     Slices are sorted by their positions. Raises UnusableError if they make no volume, and UserError if the packages
     that read them are missing.
     """
-    require_reader()
+    require_reader(*READERS)
     read = [_placed(one, most) for one in _files(content)]
     if len(read) < 2:
         raise UnusableError("it is a lone slice: a volume has two or more, so add the others, or take it out")

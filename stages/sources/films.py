@@ -4,13 +4,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from stages.common.errors import UserError
 from stages.common.pictures import encode_png
+from stages.common.readers import require_reader
 
 ENDINGS = (".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi")
 _MATROSKA = b"\x1aE\xdf\xa3"
@@ -61,12 +60,7 @@ def pace(content: bytes, max_pixels: int) -> int | None:
 @contextmanager
 def _opened(content: bytes, max_pixels: int) -> Iterator[Any]:
     """The opened film; None if it cannot be read or has larger frames. Raises UserError if av is not installed."""
-    if find_spec("av") is None:
-        raise UserError(
-            "films-need-av",
-            "films (MP4, MOV, WebM, MKV, AVI) are read by av, which is not installed: run `pip install -c "
-            "requirements/constraints.txt -r requirements/films.txt`",
-        )
+    require_reader("av")
     import av
 
     av.logging.set_level(av.logging.PANIC)

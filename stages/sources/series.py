@@ -11,8 +11,9 @@ from functools import cached_property, partial
 from hashlib import sha256
 
 from stages.common.errors import UserError, counted
+from stages.common.readers import require_reader
 from stages.media.endings import SLICES
-from stages.media.slices import Slice, is_slice, packed, require_reader, slice_of
+from stages.media.slices import READERS, Slice, is_slice, packed, slice_of
 from stages.sources import RawImage
 from stages.sources.limits import check_size
 from stages.sources.names import of_system
@@ -140,7 +141,7 @@ def _slices_in(tree: Tree) -> Iterator[tuple[Entry, Slice | None]]:
         if by_name or _NUMBERED.fullmatch(name):
             content = entry.content()
             if by_name or is_slice(content):
-                require_reader()
+                require_reader(*READERS)
                 yield entry, slice_of(content)
 
 

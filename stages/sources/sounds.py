@@ -11,10 +11,11 @@ from pydantic import Field
 from mintage.waves import encode_wav
 from stages.common.errors import UserError
 from stages.common.params import Ingest
+from stages.common.readers import require_reader
 from stages.common.sections import Positive, Section, Seed
 from stages.media.endings import SOUNDS
 from stages.media.medium import UnusableError
-from stages.media.recordings import require_reader, samples_of
+from stages.media.recordings import samples_of
 from stages.media.sounds import Sounds
 from stages.sources import RawImage, Source, content_of
 from stages.sources.folder_or_archive import tree_at
@@ -88,7 +89,7 @@ def read(params: Ingest, options: Options) -> Source:
 def _readable(images: Iterator[RawImage]) -> Iterator[RawImage]:
     for image in images:
         if not image.path.lower().endswith((".wav", ".wave")):
-            require_reader()
+            require_reader("soundfile")
         yield image
 
 

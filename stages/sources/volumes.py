@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from stages.common.errors import UserError, counted
 from stages.common.params import Ingest
+from stages.common.readers import require_reader
 from stages.common.sections import Finite, Positive
-from stages.media import meshes, scans
 from stages.media.cells import ends_to_say, npy
 from stages.media.endings import MESHES, SCANS, SLICES
 from stages.media.volumes import Up, Volumes
@@ -123,9 +123,9 @@ def _holds_many(path: Path) -> bool:
 def _with_reader(images: Iterator[RawImage]) -> Iterator[RawImage]:
     for image in images:
         if image.path.lower().endswith(MESHES):
-            meshes.require_reader()
+            require_reader("trimesh")
         elif image.path.lower().endswith(SCANS):
-            scans.require_reader()
+            require_reader("nibabel")
         yield image
 
 

@@ -86,7 +86,7 @@ def test_a_class_with_too_few_images_for_both_splits_is_told_by_its_name() -> No
 
 
 def test_a_sound_that_no_installed_package_reads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.media.recordings.find_spec", lambda name: None)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     for name in ("one", "two", "three"):
         Path(f"data/source/{name}.mp3").write_bytes(b"ID3")
     assert "is not installed: run `pip install" in refusal(params(source="sounds", labels=False))

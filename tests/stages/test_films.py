@@ -1,10 +1,8 @@
 """Films as scenes: their frames are those of the same pictures in a folder."""
 
 import io
-import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -117,11 +115,7 @@ def test_a_picture_that_begins_as_a_film_does_is_none() -> None:
 
 
 def test_films_without_their_reader_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str, *_: Any) -> None:
-        return None
-
-    monkeypatch.setattr(films, "find_spec", missing)
-    monkeypatch.delitem(sys.modules, "av", raising=False)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     with refused("films-need-av", "requirements/films.txt"):
         frame_count(b"\x1aE\xdf\xa3", LIMIT)
 

@@ -157,7 +157,7 @@ def test_broken_files_and_those_without_a_bar_are_left_out_and_named(tmp_path: P
 
 def test_without_mido_it_is_one_sentence_which_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_folder(tmp_path / "tree", 2)
-    monkeypatch.setattr("stages.media.scores.find_spec", lambda name: None)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     with refused("rolls-need-mido", "pip install -c requirements/constraints.txt -r requirements/music.txt"):
         ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "tree"))
 

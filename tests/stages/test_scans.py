@@ -134,7 +134,7 @@ def test_a_folder_of_scans_goes_through_ingest_and_normalize(tmp_path: Path) -> 
 
 
 def test_without_nibabel_one_reads_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scans, "find_spec", lambda name: None)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.nii").write_bytes(b"\x5c\x01\x00\x00")
     with refused("scans-need-nibabel", "requirements/scans.txt"):

@@ -160,7 +160,7 @@ def test_what_the_standard_library_does_not_read_soundfile_does(kind: dict[str, 
 
 def test_without_soundfile_it_is_one_sentence_which_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     content = by_soundfile(tone(300), format="FLAC")
-    monkeypatch.setattr("stages.media.recordings.find_spec", lambda name: None)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     with refused("sounds-need-soundfile", "pip install -c requirements/constraints.txt -r requirements/sounds.txt"):
         samples_of(content, MOST)
 

@@ -200,7 +200,7 @@ def test_any_bytes_are_a_volume_or_one_reason(content: bytes) -> None:
 
 
 def test_without_trimesh_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.media.meshes.find_spec", lambda name: None)
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     with refused("meshes-need-trimesh", "requirements/meshes.txt"):
         decoded(b"v 0 0 0\n", to(4, 4, 4))
 
