@@ -22,6 +22,7 @@ from flows.once import single_flight
 from flows.processes import DVC, REPRODUCE, RUN, STAGE, own_path, run_marked
 from stages.common.dvc import is_hint
 from stages.common.errors import BAD_INPUT
+from stages.common.nested import flat
 
 TREE = Path(__file__).resolve().parents[1]
 RETRY_DELAY = 10.0
@@ -175,19 +176,12 @@ def _metrics(stage: Stage, workspace: Path) -> dict[str, Any]:
     for name in [*stage.metrics, *stage.plots]:
         path = workspace / name
         if path.suffix == ".json" and path.is_file():
-            found |= _flat(json.loads(path.read_text()))
+            found |= flat(json.loads(path.read_text()))
         elif path.suffix == ".tsv" and path.is_file():
             with path.open() as file:
                 rows = list(csv.DictReader(file, delimiter="\t"))
             found |= rows[-1] if rows else {}
     return found
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, dict):
-        return {prefix: values}
-    pairs = [_flat(value, f"{prefix}.{name}" if prefix else str(name)) for name, value in values.items()]
-    return {name: value for pair in pairs for name, value in pair.items()}
 
 
 async def _show(stage: Stage, metrics: dict[str, Any]) -> None:

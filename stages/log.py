@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from stages.common.errors import TemporaryError, UserError, counted, run_stage
+from stages.common.nested import flat
 from stages.common.params import load_params
 from stages.common.stage import parser_of
 
@@ -153,15 +154,9 @@ def pictures() -> Iterator[tuple[int, Path]]:
         yield int(path.stem.removeprefix("images-")), path
 
 
-def params_of(values: Mapping[str, Any], before: str = "") -> dict[str, str]:
+def params_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Params as `section.key`, each value as text."""
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found |= params_of(value, f"{before}{name}.")
-        else:
-            found[before + name] = value if isinstance(value, str) else json.dumps(value)
-    return found
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat(values).items()}
 
 
 def started(place: str, name: str | None) -> Run:

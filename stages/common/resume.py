@@ -16,6 +16,7 @@ from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.energy import Cost
 from stages.common.errors import UserError
 from stages.common.files import fingerprint_of, link_or_copy, read_json, replacing_directory, write_bytes, write_json
+from stages.common.nested import flat
 from stages.common.provenance import git_state
 
 __all__ = ["Resume", "State", "fingerprint_of", "images_at"]
@@ -93,7 +94,7 @@ class Resume:
             return None
         folder = others[-1]
         before, now = read_json(folder / _IDENTITY), self.identity
-        old, new = _flat(before["params"]), _flat(now["params"])
+        old, new = flat(before["params"]), flat(now["params"])
         params = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
         parts = [name for name in now if name != "params" and _differs(before.get(name), now[name], bool(params))]
         modules = _differing(before.get("code", {}), now["code"]) if "code" in parts else []
@@ -186,15 +187,6 @@ def _differing(before: dict[str, str], now: dict[str, str]) -> list[str]:
     """The modules that both have and that differ; if there are none, those that one of them lacks."""
     both = before.keys() & now.keys()
     return sorted(name for name in both if before[name] != now[name]) or sorted(before.keys() ^ now.keys())
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested dict as a flat one, with dotted names."""
-    pairs = [
-        _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-        for key, value in values.items()
-    ]
-    return {key: value for pair in pairs for key, value in pair.items()}
 
 
 def _states(folder: Path) -> list[Path]:

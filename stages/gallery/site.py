@@ -18,11 +18,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mintage.spelling import american, american_keys
+from mintage.spelling import american
 from stages import media
 from stages.common.errors import TemporaryError, UserError
 from stages.common.files import write_bytes, write_text
 from stages.common.identity import code_behind
+from stages.common.nested import flat
 from stages.common.stage import progress_bar
 from stages.examples import FOLDER as OF_EXAMPLES
 from stages.examples import Example
@@ -268,7 +269,7 @@ def _entry_of(summary: Summary, contents: Contents, example: Example | None, key
         height=contents.picture.height,
         explorable=isinstance(contents.explorer, Explorer),
         explored=explored,
-        params=_flat({made.stage: made.params for made in contents.made} | {"recipe": train.recipe if train else {}}),
+        params=_params({made.stage: made.params for made in contents.made} | {"recipe": train.recipe if train else {}}),
     )
 
 
@@ -276,11 +277,11 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """Nested params by their dotted names, each as JSON on a line; those of older releases in American spelling."""
-    if isinstance(value, dict) and value:
-        inner = american_keys(value).items()
-        return {key: text for name, one in inner for key, text in _flat(one, f"{prefix}{name}.").items()}
-    name = prefix[:-1]
-    value = american(value) if name.rpartition(".")[2] in _CHOICES else value  # what else users wrote stays
-    return {cut(name): cut(json.dumps(value, ensure_ascii=False))} if prefix else {}
+def _params(values: dict[str, Any]) -> dict[str, str]:
+    """Params by their dotted names, each as JSON on a line; those of older releases in American spelling."""
+    found: dict[str, str] = {}
+    for key, value in flat(values).items():
+        *_, name = path = [american(part) for part in key.split(".")]
+        shown = american(value) if name in _CHOICES else value  # what else users wrote stays
+        found[cut(".".join(path))] = cut(json.dumps(shown, ensure_ascii=False))
+    return found
