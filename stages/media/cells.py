@@ -4,13 +4,13 @@ import io
 import zipfile
 import zlib
 from math import ceil, prod
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stages.common.errors import one_line
+from stages.common.npy import npy_header
 from stages.media.medium import Decoded, UnusableError
 from stages.media.scans import Spacing, scan_in
 from stages.media.slices import is_series, series_in
@@ -78,16 +78,13 @@ def array_in(content: bytes, most: int) -> npt.NDArray[Any]:
     if content.startswith(STARTS[1]):
         content = _only_member(content, most)
     try:
-        file = io.BytesIO(content)
-        version = np.lib.format.read_magic(file)
-        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = header[version](file)
+        shape, _, dtype = npy_header(io.BytesIO(content))
         if dtype.hasobject:
             raise UnusableError("it holds Python objects, as pickles, which are never read")
         if prod(shape) > most:
             raise UnusableError(f"it says it has {prod(shape)} numbers, over ingest.max_pixels ({most})")
         array: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, KeyError, EOFError, SyntaxError, TokenError, OverflowError) as error:
+    except (ValueError, EOFError, OverflowError) as error:
         raise UnusableError(f"it is no NumPy array ({one_line(error)})") from None
     return array
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from stages.common.errors import UserError, one_line
+from stages.common.npy import npy_header
 from stages.sources.names import check_printable, of_system
 from stages.sources.packed import refusing
 from stages.sources.steady import stamp, steady
@@ -85,10 +86,8 @@ def _starts(path: Path) -> bytes:
 def read_header(place: str, file: BinaryIO) -> Header:
     """The header of the npy format (numpy.lib.format), versions 1 and 2. Raises UserError on pickled objects."""
     try:
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, columns_first, dtype = readers[version](file)
-    except (ValueError, KeyError, EOFError) as error:
+        shape, columns_first, dtype = npy_header(file)
+    except (ValueError, EOFError) as error:
         raise UserError(
             "arrays-no-array",
             f"{place} is no NumPy array ({one_line(error)}): write it with numpy.save; a pickle is never read, "

@@ -6,10 +6,10 @@ from functools import partial
 from math import prod
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from stages.common.errors import UserError, counted
+from stages.common.npy import npy_header
 from stages.common.params import Ingest
 from stages.common.readers import require_reader
 from stages.common.sections import Finite, Positive
@@ -112,8 +112,7 @@ def _holds_many(path: Path) -> bool:
     if path.suffix.lower() == ".npy":
         with path.open("rb") as file:
             try:
-                np.lib.format.read_magic(file)
-                return len(np.lib.format.read_array_header_1_0(file)[0]) != 3
+                return len(npy_header(file)[0]) != 3
             except ValueError:
                 return False
     packed = path.name.lower().endswith(_ARCHIVES) and not path.name.lower().endswith(SCANS)

@@ -86,9 +86,11 @@ def test_one_array_of_all_volumes_comes_with_its_labels(tmp_path: Path) -> None:
         assert np.array_equal(one[0] > 0, cells[int(key[-6:])])
 
 
-def test_a_folder_with_one_file_alone_is_read_as_that_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_a_folder_with_one_file_alone_is_read_as_that_file(tmp_path: Path, version: tuple[int, int]) -> None:
     (tmp_path / "source").mkdir()
-    np.save(tmp_path / "source/all.npy", random_shapes(4))
+    with open(tmp_path / "source/all.npy", "wb") as file:
+        np.lib.format.write_array(file, random_shapes(4), version)
     assert len(ingested(tmp_path / "raw", source="volumes", path=str(tmp_path / "source"))) == 4
 
 
