@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mintage.nearest import nearest
-from stages.common.dvc import graph_stages, settle_git
+from stages.common.dvc import runnable_stages, settle_git
 from stages.common.dvc_file import Meta, read_meta
 from stages.common.errors import UserError, one_line
 
@@ -33,7 +33,7 @@ def load_graph(workspace: Path) -> Graph:
     from dvc.repo import Repo
 
     if (own := workspace / "dvc.yaml").exists():
-        graph_stages(own)  # says more than DVC of what is wrong
+        runnable_stages(own)  # says more than DVC of what is wrong
     settle_git(workspace)  # for all DVC commands of this process and of its run
     try:
         with Repo(str(workspace)) as repo:

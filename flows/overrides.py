@@ -3,12 +3,12 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
 from mintage.nearest import like
 from stages.common.errors import UserError
+from stages.common.nested import keys_of
 from stages.common.params import Params, load_params
 from stages.common.train_params import AXES
 
@@ -38,7 +38,7 @@ def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
 
 
 def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
-    known = _keys(YAML(typ="safe", pure=True).load(params))
+    known = keys_of(YAML(typ="safe", pure=True).load(params))
     for override in overrides:
         key, equals, _ = override.lstrip("+~").partition("=")
         if not equals:
@@ -54,13 +54,3 @@ def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
             hint = f": did you mean {close!r}?" if close else ""
             return f"override {override!r}: params.yaml has no key {key!r}{hint}"
     return f"overrides {overrides} are refused: {error.__cause__ or error}".replace("\n", " ")
-
-
-def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:
-    """Every dotted key, of sections as well as of single values."""
-    found: list[str] = []
-    for name, value in values.items():
-        found.append(f"{prefix}{name}")
-        if isinstance(value, dict):
-            found += _keys(value, f"{prefix}{name}.")
-    return found

@@ -16,7 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from stages.common.dvc import graph_stages
+from stages.common.dvc import runnable_stages
+from stages.common.dvc_file import outputs_of
 from stages.common.errors import BAD_INPUT, UserError, counted, run_stage
 from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
@@ -85,9 +86,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
 
 def outputs(graph: Path) -> list[Path]:
     """Every path that a stage of dvc.yaml writes."""
-    stages = graph_stages(graph).values()
-    listed = [out for stage in stages for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
-    return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in listed]
+    return [Path(out) for stage in runnable_stages(graph).values() for out in outputs_of(stage)]
 
 
 def _options(ingest: Ingest) -> Iterator[str]:

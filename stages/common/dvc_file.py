@@ -1,21 +1,27 @@
 """What dvc.yaml may say of a stage, so that a mistake is a sentence with its line: DVC says "validation failed"."""
 
+import os
+import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
+from mintage.nearest import like
 from stages.common.errors import UserError
-from stages.common.sections import Section, validated
+from stages.common.nested import keys_of
+from stages.common.sections import Section, names, validated
 
+_PARAM = re.compile(r"(?<!\\)\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
+_OTHER_VALUES = re.compile(r"^\s*(vars|foreach|matrix):", re.MULTILINE)
 _LISTED = "https://dvc.org/doc/user-guide/project-structure/dvcyaml-files lists"
 
 
 class Meta(Section):
-    """The part of a stage's free-form `meta:` for the orchestrator; other keys mean nothing to it."""
-
-    model_config = ConfigDict(extra="ignore")
+    """The part of a stage's free-form `meta:` for the orchestrator."""
 
     image: str = "train"
     """The container image, if stages run in containers."""
@@ -57,7 +63,10 @@ class Entry(Section):
 
 
 def read_meta(values: dict[str, Any] | None, name: str, file: str | Path = "dvc.yaml") -> Meta:
-    """The `meta:` of stage `name`; UserError if it is invalid."""
+    """The `meta:` of stage `name`, without keys that mean nothing here; UserError if it is invalid or misspelled."""
+    known = names(Meta)
+    if isinstance(values, dict):
+        values = {key: value for key, value in values.items() if key in known or like(str(key), known)}
     try:
         return validated(Meta, {} if values is None else values, file, f"stages.{name}.meta")
     except UserError as error:
@@ -75,6 +84,48 @@ def require_sound(stages: dict[str, Any], file: Path) -> None:
         except UserError as error:
             place = f"{file}, line {_line(file, name)}: "
             raise UserError(error.code, str(error).replace(f"{file}: ", place)) from None
+
+
+def require_params(file: Path) -> None:
+    """Raise UserError on the first `${key}` that is not in params.yaml; DVC looks at a file that names other values."""
+    text, params = file.read_text(encoding="utf-8"), file.with_name("params.yaml")
+    if _OTHER_VALUES.search(text) or not params.exists():
+        return
+    try:
+        known = keys_of(YAML(typ="safe", pure=True).load(params))
+    except (YAMLError, UnicodeDecodeError):  # load_params has a sentence for it
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        for key in _PARAM.findall(line.partition("#")[0]):
+            if key not in known:
+                meant = f"did you mean {close!r}?" if (close := like(key, known)) else "add it, or name another"
+                raise UserError(
+                    "stage-param-unknown", f"{file}, line {number}: params.yaml has no key {key!r}: {meant}"
+                )
+
+
+def require_order(stages: dict[str, Any], file: Path) -> None:
+    """Raise UserError if stages need each other's outputs, so that none can be the first."""
+    made = {path: name for name, stage in stages.items() for path in outputs_of(stage)}
+    needs = {name: {made[path] for path in _paths(stage, "deps") if path in made} for name, stage in stages.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise UserError(
+            "stages-circular",
+            f"{file}: in {circle} each stage needs what the one before makes, so none can be the first: take a dep out",
+        ) from None
+
+
+def outputs_of(stage: dict[str, Any]) -> list[str]:
+    """Every path that a stage writes."""
+    return _paths(stage, "outs", "metrics", "plots")
+
+
+def _paths(stage: dict[str, Any], *kinds: str) -> list[str]:
+    listed = [path for kind in kinds for path in stage.get(kind, [])]
+    return [os.path.normpath(next(iter(path)) if isinstance(path, dict) else path) for path in listed]
 
 
 def _entry(values: Any, file: Path, prefix: str) -> Entry:

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def keys_of(values: Any) -> list[str]:
+    """Every dotted key, of dicts as well as of single values."""
+    pairs = values.items() if isinstance(values, Mapping) else ()
+    return [key for name, value in pairs for key in (str(name), *(f"{name}.{inner}" for inner in keys_of(value)))]
+
+
 def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values by their dotted names; an empty dict has none."""
     found: dict[str, Any] = {}

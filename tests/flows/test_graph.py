@@ -61,6 +61,12 @@ def test_stages_of_a_loop_and_of_a_folder_within_have_the_names_that_dvc_takes(
             "stage-meta-invalid",
             "stages.first.meta.retries = -1 is refused: it must be at least",
         ),
+        (
+            "meta",
+            {"retrys": 3, "owner": "us"},
+            "stage-meta-invalid",
+            "stages.first.meta.retrys = 3 is not a known key: did you mean 'retries'?",
+        ),
         ("meta", "fast", "stage-meta-invalid", "stages.first.meta = 'fast' is refused: it must be a mapping"),
         ("param", ["train"], "stage-invalid", "stages.first.param = [...] is not a known key: did you mean 'params'?"),
         ("outs", "first.txt", "stage-invalid", "stages.first.outs = 'first.txt' is refused: it must be a list"),
@@ -73,6 +79,20 @@ def test_a_stage_that_cannot_be_meant_is_named_with_its_line(
     stages = chain("zeroth", "first")
     stages["first"][key] = value
     with refused(code, f"dvc.yaml, line 6: {sentence}"):
+        load_graph(make_workspace(tmp_path / "toy", stages))
+
+
+def test_a_param_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
+    stages = chain("zeroth", "first")
+    stages["first"]["deps"].append("${ingest.pth}")
+    with refused("stage-param-unknown", "line 12: params.yaml has no key 'ingest.pth': did you mean 'ingest.path'?"):
+        load_graph(make_workspace(tmp_path / "toy", stages))
+
+
+def test_stages_that_need_each_other_are_named(tmp_path: Path) -> None:
+    stages = chain("zeroth", "first")
+    stages["zeroth"]["deps"] = ["./first.txt"]
+    with refused("stages-circular", "zeroth -> first -> zeroth each stage needs what the one before makes"):
         load_graph(make_workspace(tmp_path / "toy", stages))
 
 
