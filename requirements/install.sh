@@ -18,7 +18,7 @@ if [ -n "$wrong" ] || [ -z "$have" ]; then
         echo "error: $python cannot make a virtual environment: install its venv (Debian, Ubuntu: apt install python3-venv)" >&2
         exit 2
     }
-    [ -z "$wrong" ] || echo "$venv $wrong: it is made anew"
+    echo "$venv ${wrong:-is missing}: it is made${wrong:+ anew}"
     rm -rf "$venv"
     "$python" -m venv "$venv" || exit 2
 fi

@@ -106,7 +106,7 @@ def test_an_environment_of_a_wrong_or_vanished_python_is_made_anew_and_a_right_o
 ) -> None:
     path, venv = only(tmp_path, python3_12="3.12.4"), tmp_path / ".venv"
     first = run("install.sh", ".venv", "run", path=path, folder=tmp_path)
-    assert first.stdout == "made by 3.12.4\ninstalls run by 3.12.4\n"
+    assert first.stdout == ".venv is missing: it is made\nmade by 3.12.4\ninstalls run by 3.12.4\n"
     again = run("install.sh", ".venv", "dev", path=path, folder=tmp_path)
     assert again.stdout == "installs dev by 3.12.4\n"
     fake_python(venv / "bin/python", "3.10.1")
