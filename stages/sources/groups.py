@@ -1,16 +1,15 @@
 """What images are of (a person, a patient, a scene), by a column of a table: it stays on one side of a random split."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from stages.common.errors import UserError, quoted
 from stages.common.params import Ingest
 from stages.common.sections import Groups
 from stages.sources import RawImage, Source
-from stages.sources.labels import csv_rows, file_beside, find_image, matches_nothing, open_table
+from stages.sources.labels import csv_rows, file_beside, find_image, json_lines, matches_nothing, open_table
 from stages.sources.lookup import Lookup
 from stages.sources.names import check_printable, composed, key_of
 from stages.sources.steady import steady
@@ -67,10 +66,7 @@ def _csv_rows(path: Path, file: TextIO, column: str) -> Iterator[tuple[str, str]
 
 
 def _json_line_rows(path: Path, file: TextIO, column: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        read: Any = json.loads(line)
+    for number, read in json_lines(file):
         values = {composed(name): value for name, value in read.items()} if isinstance(read, dict) else {}
         if column not in list(values)[1:]:
             raise _no_column(path, column, list(values), f", line {number}")

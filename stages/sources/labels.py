@@ -215,23 +215,25 @@ def _json_line_rows(path: Path, file: TextIO, said: list[str]) -> Iterator[Row]:
         yield from (row(path, key, name) for key, name in one_hot.rows(path, cells(file)))
         return
     file.seek(0)
-    for number, line in enumerate(file, 1):
-        values = json.loads(line) if line.strip() else {}
-        if line.strip() and (not isinstance(values, dict) or len(values) < 2):
+    for number, values in json_lines(file):
+        if not isinstance(values, dict) or len(values) < 2:
             raise UserError(
                 "table-row-malformed", f"{path}, line {number}: a JSON object with a key and a class is needed"
             )
-        if values:
-            said += [] if said else _unread(path, list(values))
-            key, name, *_ = values.values()
-            yield row(path, key, name)
+        said += [] if said else _unread(path, list(values))
+        key, name, *_ = values.values()
+        yield row(path, key, name)
+
+
+def json_lines(file: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    """The values in JSON lines, each with the number of its line; ValueError on a line that is no JSON."""
+    return ((number, json.loads(line)) for number, line in enumerate(file, 1) if line.strip())
 
 
 def cells(file: Iterable[str]) -> Iterator[list[str]]:
     """JSON lines as rows of a CSV, names first; a line with other names has only one cell."""
     header: list[str] | None = None
-    for line in file:
-        values = json.loads(line) if line.strip() else None
+    for _, values in json_lines(file):
         if isinstance(values, dict):
             if header is None:
                 yield (header := list(values))

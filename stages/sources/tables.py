@@ -8,7 +8,6 @@ Names of files are relative to the table's own folder; folders are no classes if
 
 import csv
 import io
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, TextIO
 
 from stages.common.errors import UserError, quoted
 from stages.sources.json_pairs import json_under
-from stages.sources.labels import Labels, Row, csv_rows, mended_by, row
+from stages.sources.labels import Labels, Row, csv_rows, json_lines, mended_by, row
 from stages.sources.layout import Parts
 from stages.sources.limits import is_image
 
@@ -153,10 +152,7 @@ def _whole(place: str, lines: Iterable[list[str]], last: int) -> Iterator[list[s
 
 
 def _objects(place: str, file: Iterable[str]) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        found = json.loads(line)
+    for number, found in json_lines(file):
         if not isinstance(found, dict):
             raise UserError(
                 "table-row-malformed", f"{place}, line {number}: a JSON object is needed, with a file_name: mend it"
