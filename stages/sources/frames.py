@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stages.common.pictures import encoded, open_picture
 from stages.sources import films
+from stages.sources.metadata import turned_upright
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHOLE_PICTURE = 0
@@ -89,10 +90,8 @@ def _may_have_several(content: bytes) -> bool:
 
 def _png(image: Image.Image, number: int) -> bytes:
     image.seek(number)
-    shown = ImageOps.exif_transpose(image)
-    kept = {name: shown.info[name] for name in ("icc_profile", "transparency") if shown.info.get(name) is not None}
-    shown.info.clear()
-    return encoded(shown, **kept)
+    upright, kept = turned_upright(image)
+    return encoded(upright, **kept)
 
 
 def _places_in_mpo(image: Image.Image, content: bytes) -> list[tuple[int, int]]:

@@ -8,6 +8,8 @@ import io
 import re
 import struct
 from collections.abc import Iterator
+from typing import Any
+from zlib import crc32
 
 from PIL import Image, ImageOps
 
@@ -30,27 +32,36 @@ def stripped(content: bytes) -> bytes:
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            upright = image.getexif().get(_ORIENTATION, 1)
+            orientation = image.getexif().get(_ORIENTATION, 1)
             without = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png}.get(image.format or "")
-            left = without(content, upright) if without else _encode_again(image)
+            left = without(content, orientation) if without else _encode_again(image)
         with Image.open(io.BytesIO(left), formats=FORMATS):  # in a damaged file one segment can hide another
             return left
     except Exception:  # Pillow raises nearly anything on damaged bytes
         return b""
 
 
-def _orientation(upright: int) -> bytes:
+def turned_upright(image: Image.Image) -> tuple[Image.Image, dict[str, Any]]:
+    """The picture, turned as its EXIF says and without metadata; and those that its colors need, to be written."""
+    turned = ImageOps.exif_transpose(image)
+    kept = {name: turned.info[name] for name in ("icc_profile", "transparency") if turned.info.get(name) is not None}
+    turned.info.clear()
+    turned.getexif().clear()
+    return turned, kept
+
+
+def _exif(orientation: int) -> bytes:
     """EXIF with the orientation and nothing else."""
     exif = Image.Exif()
-    exif[_ORIENTATION] = upright
+    exif[_ORIENTATION] = orientation
     return exif.tobytes()
 
 
-def _jpeg(content: bytes, upright: int) -> bytes:
+def _jpeg(content: bytes, orientation: int) -> bytes:
     """A JPEG without metadata (ITU-T T.81, annex B: segments of a marker and a length; scans also have coded bytes)."""
     parts = [b"\xff\xd8"]
-    if upright != 1:
-        exif = _orientation(upright)
+    if orientation != 1:
+        exif = _exif(orientation)
         parts.append(b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif)
     for marker, segment in _segments(content):
         application, comment = 0xE0 <= marker <= 0xEF, marker == 0xFE
@@ -82,7 +93,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         start = end
 
 
-def _png(content: bytes, upright: int) -> bytes:
+def _png(content: bytes, orientation: int) -> bytes:
     """A PNG without metadata (ISO/IEC 15948, section 5: chunks of a length, a name, the bytes and a checksum)."""
     parts, start, name = [content[:8]], 8, b""
     while name != b"IEND":
@@ -90,24 +101,19 @@ def _png(content: bytes, upright: int) -> bytes:
         name, end = content[start + 4 : start + 8], start + 12 + length
         if name in _KEPT_CHUNKS:
             parts.append(content[start:end])
-        if name == b"IHDR" and upright != 1:
-            parts.append(_exif_chunk(upright))
+        if name == b"IHDR" and orientation != 1:
+            parts.append(_exif_chunk(orientation))
         start = end
     return b"".join(parts)
 
 
-def _exif_chunk(upright: int) -> bytes:
-    from zlib import crc32
-
-    body = b"eXIf" + _orientation(upright).removeprefix(b"Exif\0\0")
+def _exif_chunk(orientation: int) -> bytes:
+    body = b"eXIf" + _exif(orientation).removeprefix(b"Exif\0\0")
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", crc32(body))
 
 
 def _encode_again(image: Image.Image) -> bytes:
-    turned = ImageOps.exif_transpose(image)
-    kept = {name: turned.info[name] for name in ("icc_profile", "transparency") if turned.info.get(name) is not None}
-    turned.info.clear()
-    turned.getexif().clear()
+    turned, kept = turned_upright(image)
     if turned.mode in _PNG_MODES:
         return encoded(turned, **kept)
     plain = Image.new(turned.mode, turned.size)
