@@ -17,18 +17,23 @@ _BRIGHTEST = 16  # each value counts the dark pixels in a block of 4x4
 
 def read(_: Ingest, __: NoOptions) -> Source:
     """The test set of Alpaydin and Kaynak's "Optical Recognition of Handwritten Digits" (UCI, 1998), as gray PNG."""
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    pixels = np.rint(digits.images * (255 / _BRIGHTEST)).astype(np.uint8)
+    pixels, labels = all_digits()
     return Source(
         name="digits",
         license="CC BY 4.0",
         origin="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
-        classes=[str(name) for name in digits.target_names],
-        images=_images(pixels, digits.target.tolist()),
+        classes=[str(digit) for digit in range(10)],
+        images=_images(pixels, labels),
         count=len(pixels),
     )
+
+
+def all_digits() -> tuple[Levels, list[int]]:
+    """All digits `[1797,8,8]`, with what they are."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return np.rint(found.images * (255 / _BRIGHTEST)).astype(np.uint8), found.target.tolist()
 
 
 def _images(pixels: Levels, labels: list[int]) -> Iterator[RawImage]:

@@ -17,9 +17,9 @@ from stages.common.params import Ingest
 from stages.common.pictures import encoded
 from stages.common.sections import Count, Section, Seed
 from stages.sources import RawImage, Source
+from stages.sources.digits import all_digits
 
 READS_PATH = False
-_BRIGHTEST = 16
 _DIGITS = 2
 _SMALLER = 16 / 7
 """A frame's side, in sides of a digit."""
@@ -39,11 +39,8 @@ def read(_: Ingest, options: Options) -> Source:
 
     There is no test set: with `ingest.scenes` a random split keeps clips whole.
     """
-    from sklearn.datasets import load_digits
-
-    small = np.rint(load_digits().images * (255 / _BRIGHTEST)).astype(np.uint8)
     side = round(options.side / _SMALLER)
-    digits = np.stack([np.asarray(Image.fromarray(one).resize((side, side))) for one in small])
+    digits = np.stack([np.asarray(Image.fromarray(digit).resize((side, side))) for digit in all_digits()[0]])
     return Source(
         name="moving",
         license="CC BY 4.0",
