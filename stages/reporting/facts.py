@@ -3,21 +3,11 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mintage.spelling import american_keys
+from stages.common.data_facts import DataFacts
 from stages.common.judge import doubt
-from stages.media import medium_of
-from stages.media.medium import Medium, Shape
 
 
 def _finite(value: Any) -> Any:
@@ -67,9 +57,7 @@ class Source(Facts):
     origin: str | None
 
 
-class Manifest(Facts):
-    medium: InstanceOf[Medium]
-    shape: tuple[int, ...]
+class Manifest(DataFacts):
     range: tuple[float, float]
     classes: list[str] | None
     counts: Counts
@@ -82,17 +70,7 @@ class Manifest(Facts):
     source: Annotated[Source, BeforeValidator(american_keys)]
     fingerprint: str
     partner_shape: tuple[int, ...] | None = None
-    partners_made_by: list[Maker] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def _knows_its_medium(cls, facts: Any) -> Any:
-        return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
-
-    @field_validator("shape")
-    @classmethod
-    def _has_the_sides_of_its_medium(cls, shape: Shape, known: ValidationInfo) -> Shape:
-        return known.data["medium"].check_shape(shape) if "medium" in known.data else shape
+    partners_made_by: list[Maker] = Field(default_factory=list)
 
 
 class Expectation(Facts):

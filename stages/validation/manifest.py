@@ -3,23 +3,11 @@
 import math
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    NonNegativeInt,
-    PositiveInt,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, NonNegativeInt
 
 from mintage.spelling import american_keys
+from stages.common.data_facts import DataFacts
 from stages.images.near import LEAST_SIDE
-from stages.media import medium_of
-from stages.media.medium import Medium, Shape
 
 
 class Counts(BaseModel):
@@ -28,11 +16,7 @@ class Counts(BaseModel):
     broken: NonNegativeInt
 
 
-class Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    medium: InstanceOf[Medium]
-    shape: tuple[PositiveInt, ...]
+class Manifest(DataFacts):
     classes: Annotated[list[str], Field(min_length=1)] | None
     attributes: list[str] | None = None
     domains: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
@@ -44,16 +28,6 @@ class Manifest(BaseModel):
     split: dict[str, Any] = Field(default_factory=dict)
     fit: str | None = None
     fingerprint: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _knows_its_medium(cls, facts: Any) -> Any:
-        return {**facts, "medium": medium_of(facts)} if isinstance(facts, dict) else facts
-
-    @field_validator("shape")
-    @classmethod
-    def _has_the_sides_of_its_medium(cls, shape: Shape, known: ValidationInfo) -> Shape:
-        return known.data["medium"].check_shape(shape) if "medium" in known.data else shape
 
     @property
     def no_looks(self) -> str | None:
