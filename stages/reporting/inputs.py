@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stages.common.errors import UserError
 from stages.common.files import missing_output, read_json, sha256_of
@@ -19,7 +19,6 @@ from stages.reporting.facts import (
     Drift,
     Evaluator,
     Expectation,
-    Facts,
     Heard,
     Latent,
     LatentAbsent,
@@ -188,7 +187,7 @@ def _check_selected(inputs: Inputs, root: Path) -> None:
         )
 
 
-FactsType = TypeVar("FactsType", bound=Facts)
+FactsType = TypeVar("FactsType", bound=BaseModel)
 
 
 def read_facts(path: Path, kind: type[FactsType]) -> FactsType:
