@@ -36,16 +36,9 @@ SAME_SIZE = set(BUILT_IN["network"]) - ENLARGING
 OF_PICTURES = set(BUILT_IN["network"]) - OF_ANY_SIDES
 SMALLEST = 8
 _OF_MODELS = (
-    "pairs",
-    "domains",
-    "pairs of pictures",
-    "pairs of sounds",
-    "source pictures",
-    "masks",
-    "colors",
-    "attributes",
+    "pairs", "domains", "pairs of pictures", "pairs of sounds", "source pictures", "masks", "colors", "attributes",
     "encoder",
-)
+)  # fmt: skip
 """What a metric may need that the medium alone does not decide."""
 _WITHOUT_ENCODER = set(BUILT_IN["game"]) - ENCODING
 ABSENT = {
@@ -83,6 +76,11 @@ class Known:
     """How many pictures join each partner as more channels."""
     class_names: tuple[str, ...] = ()
     """Names of the classes, by label; empty if unknown."""
+
+    @property
+    def few_classes(self) -> bool:
+        """Whether there are known to be no classes to tell apart."""
+        return self.classes is not None and self.classes < 2
 
 
 def known_of(manifest: Mapping[str, Any]) -> Known:
@@ -123,38 +121,47 @@ def foreseen(params: Params, known: Known) -> list[str]:
 
 def _family(params: Params, known: Known) -> Iterator[str]:
     train = params.train
-    shown, few = f"train.family = {train.family!r}", known.classes is not None and known.classes < 2
-    recipe = train.whole_recipe
+    shown, recipe, many = f"train.family = {train.family!r}", train.whole_recipe, known.medium.words.many
+    if makes := _other_kind(recipe, known):
+        yield f"{shown} {makes}, and these are {many}: set train.family to {_fitting(known)}"
+        return
+    yield from _domains(params, recipe, known) if recipe.game in BETWEEN_DOMAINS else _pairs(shown, recipe, known)
+    of_conditions = list(_conditions(shown, train, known))
+    yield from of_conditions or _sides(shown, recipe, known)
+
+
+def _other_kind(recipe: Recipe, known: Known) -> str | None:
+    """What the family makes in place of such data; None if it can make these."""
     if (recipe.network in WRITING) != known.medium.is_text:
-        does = "writes words" if recipe.network in WRITING else "makes no words"
-        yield f"{shown} {does}, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
-        return
-    if len(known.shape) != 3 and recipe.network in OF_PICTURES:
-        yield f"{shown} makes pictures, and these are {known.medium.words.many}: set train.family to {_fitting(known)}"
-        return
-    if recipe.game in BETWEEN_DOMAINS:
-        yield from _domains(params, recipe, known)
-    elif known.domains:
+        return "writes words" if recipe.network in WRITING else "makes no words"
+    return "makes pictures" if len(known.shape) != 3 and recipe.network in OF_PICTURES else None
+
+
+def _pairs(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:
+    """Sentences on domains or partners that are not those of the family."""
+    medium, translates = known.medium, recipe.generator.conditioning == TRANSLATES
+    if known.domains:
         fits = "set it to cyclegan, or ingest.domains to null, which takes all images alike"
         yield f"{shown} has no use of two domains: {fits}"
-    elif recipe.generator.conditioning == TRANSLATES and known.paired is False:
-        many, how = known.medium.words.many, known.medium.pairs_by
-        yield f"{shown} needs pairs, and your {many} have no partner: set {how}, or another family"
-    elif recipe.generator.conditioning == TRANSLATES and known.smaller and recipe.network in SAME_SIZE:
+    elif translates and known.paired is False:
+        lacks = f"your {medium.words.many} have no partner"
+        yield f"{shown} needs pairs, and {lacks}: set {medium.pairs_by}, or another family"
+    elif translates and known.smaller and recipe.network in SAME_SIZE:
         yield f"{shown} makes images as large as their sources, and these are smaller: set train.family to srgan"
-    learns = learns_from_attributes(recipe)
-    if learns and known.attributes is False:
-        many, how = known.medium.words.many, known.medium.attributes_by
-        yield f"{shown} learns from attributes, and {many} have none: set {how}, or another family"
+
+
+def _conditions(shown: str, train: Train, known: Known) -> Iterator[str]:
+    """Sentences on labels or attributes from which the family learns, and which the data do not have."""
+    recipe, medium, many = train.whole_recipe, known.medium, known.medium.words.many
+    if learns_from_attributes(recipe) and known.attributes is False:
+        yield f"{shown} learns from attributes, and {many} have none: set {medium.attributes_by}, or another family"
     elif learns_from_labels(recipe) and known.attributes:
-        many, fits = known.medium.words.many, known.medium.attributes_family or ATTRIBUTES
+        fits = medium.attributes_family or ATTRIBUTES
         yield f"{shown} learns from labels, and {many} have attributes in their place: set train.family to {fits}"
-    elif learns_from_labels(recipe) and _plain(train) and few:
+    elif learns_from_labels(recipe) and _plain(train) and known.few_classes:
         have = "has no labels" if known.classes == 0 else "is all of one class"
-        fits = known.medium.unconditional_family or OF_PICTURES_ALONE
+        fits = medium.unconditional_family or OF_PICTURES_ALONE
         yield f"{shown} learns from labels, and this data {have}: set train.family to {fits}, which needs none"
-    else:
-        yield from _sides(shown, recipe, known)
 
 
 def _axes(train: Train) -> Iterator[str]:
@@ -170,12 +177,12 @@ def _axes(train: Train) -> Iterator[str]:
 
 def _domains(params: Params, recipe: Recipe, known: Known) -> Iterator[str]:
     """Sentences on a family of two domains."""
-    shown, few = f"train.family = {params.train.family!r}", known.classes is not None and known.classes < 2
+    shown = f"train.family = {params.train.family!r}"
     if known.domains is False:
         yield f"{shown} learns from two domains without pairs: name them in ingest.domains, or another family"
     if known.paired:
         yield f"{shown} learns without pairs: {_without_pairs(params, known.medium)}"
-    if recipe.game in BY_CLASSES and few:
+    if recipe.game in BY_CLASSES and known.few_classes:
         yield f"{shown} learns from the classes of both domains, and these tell none apart: set it to cyclegan"
 
 
