@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 `verify` or `list` found damage, or (with --reproducible) 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,10 @@ from stages.releases.publish import publish, summary_of
 from stages.releases.transfer import fetch, verify
 from stages.stores import MANIFEST, Store, open_asked
 
+Run = Callable[[argparse.Namespace], int]
+"""A command, which returns its exit code."""
+Add = Callable[..., argparse.Action]
+"""Adds an argument to a command."""
 DAMAGED = UNKNOWN = 1
 _UNASKED = "do not ask first, as a terminal does"
 
@@ -46,60 +51,44 @@ def parser() -> argparse.ArgumentParser:
     top.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, text: str, release: bool = False) -> argparse.ArgumentParser:
+    def command(name: str, run: Run, text: str, *, release: bool = False, as_json: bool = False) -> Add:
         added = commands.add_parser(name, help=text, description=text)
         added.add_argument("--url", help="file:FOLDER or s3://BUCKET/PREFIX (default: upload.url of params.yaml)")
         if release:
             added.add_argument("release", help="a channel, a release's id, or its first 4 digits or more")
+        if as_json:
+            added.add_argument("--json", action="store_true", help="for scripts")
         added.set_defaults(run=run)
-        return added
+        return added.add_argument
 
     add = command("publish", run_publish, "Send this checkout's outputs as a release; sent before, it is the same one.")
-    add.add_argument("--channel", default=channels.LATEST, help="the channel to point to it (default: %(default)s)")
-    add.add_argument("--force", action="store_true", help="also what was made with changes that are not committed")
-    for name, run, text in [
-        ("list", run_list, "The releases, the newest first, and the channels."),
-        ("show", run_show, "What a release holds and what made it; of a channel, its history too."),
-        ("verify", run_verify, "Recompute every hash of a release; say what made it, and whether it can be made here."),
-    ]:
-        shown = command(name, run, text, release=name != "list")
-        shown.add_argument("--json", action="store_true", help="for scripts")
-        if name == "verify":
-            shown.add_argument(
-                "--reproducible", action="store_true", help="exit code 1 where this clone cannot remake it"
-            )
-    command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True).add_argument(
-        "folder", type=Path
-    )
-    known = command(
-        "recognize", run_recognize, "Say which release made a file: by its mark, else a picture by its looks."
-    )
-    known.add_argument("file", type=Path, metavar="FILE")
-    known.add_argument("--json", action="store_true", help="for scripts")
-    asked = command(
-        "detect", run_detect, "Say whether a release's model made pictures, by the detector it carries.", release=True
-    )
-    asked.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    asked.add_argument("--json", action="store_true", help="for scripts")
-    for name, run, text in [
-        ("promote", run_promote, "Point a channel to a release."),
-        ("rollback", run_rollback, "Point a channel to where it pointed before."),
-    ]:
-        moved = command(name, run, text, release=name == "promote")
-        moved.add_argument("channel")
-        if name == "promote":
-            moved.add_argument("--expect", metavar="RELEASE", help="only where the channel points to this one now")
-        else:
-            moved.add_argument("--to", metavar="RELEASE", help="an earlier one of its history (default: the last)")
-    gone = command(
-        "delete", run_delete, "Remove a release; one that a channel points to only with --force.", release=True
-    )
-    gone.add_argument("--force", action="store_true", help="also one that a channel points to")
-    gone.add_argument("--yes", action="store_true", help=_UNASKED)
-    swept = command("gc", run_gc, "Remove what broken uploads left: parts, and files of no release.")
-    swept.add_argument("--older-than", type=hours, default=24, metavar="HOURS", help="(default: %(default)s)")
-    swept.add_argument("--dry-run", action="store_true", help="only say what")
-    swept.add_argument("--yes", action="store_true", help=_UNASKED)
+    add("--channel", default=channels.LATEST, help="the channel to point to it (default: %(default)s)")
+    add("--force", action="store_true", help="also what was made with changes that are not committed")
+    command("list", run_list, "The releases, the newest first, and the channels.", as_json=True)
+    holds = "What a release holds and what made it; of a channel, its history too."
+    command("show", run_show, holds, release=True, as_json=True)
+    whole = "Recompute every hash of a release; say what made it, and whether it can be made here."
+    add = command("verify", run_verify, whole, release=True, as_json=True)
+    add("--reproducible", action="store_true", help="exit code 1 where this clone cannot remake it")
+    command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True)("folder", type=Path)
+    known = "Say which release made a file: by its mark, else a picture by its looks."
+    command("recognize", run_recognize, known, as_json=True)("file", type=Path, metavar="FILE")
+    made = "Say whether a release's model made pictures, by the detector it carries."
+    command("detect", run_detect, made, release=True, as_json=True)("files", nargs="+", type=Path, metavar="FILE")
+    add = command("promote", run_promote, "Point a channel to a release.", release=True)
+    add("channel")
+    add("--expect", metavar="RELEASE", help="only where the channel points to this one now")
+    add = command("rollback", run_rollback, "Point a channel to where it pointed before.")
+    add("channel")
+    add("--to", metavar="RELEASE", help="an earlier one of its history (default: the last)")
+    gone = "Remove a release; one that a channel points to only with --force."
+    add = command("delete", run_delete, gone, release=True)
+    add("--force", action="store_true", help="also one that a channel points to")
+    add("--yes", action="store_true", help=_UNASKED)
+    add = command("gc", run_gc, "Remove what broken uploads left: parts, and files of no release.")
+    add("--older-than", type=hours, default=24, metavar="HOURS", help="(default: %(default)s)")
+    add("--dry-run", action="store_true", help="only say what")
+    add("--yes", action="store_true", help=_UNASKED)
     return top
 
 
