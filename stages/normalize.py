@@ -237,7 +237,7 @@ def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
     if not any(small):
         return f"{'set what they ask for' if settings else 'mend or remove them'}, or raise that limit"
     allow = f"set {_UPSCALE} to allow, or lower normalize.{' and '.join(sides)}"
-    others = ", for those that are too small, and mend or remove the others, or raise that limit"
+    others = " for those that are too small; mend or remove the others, or raise that limit"
     return allow if all(small) else f"{allow}{others}"
 
 

@@ -30,7 +30,7 @@ def left_out(asked: Select, training: int, *, classifiers: bool, truncation: boo
     because = f"since the training is of {counted(training, 'image')}"
     missing = [what for what, is_open in known.items() if is_open]
     if training < SHORT:
-        return f"Left out, {because}: {', '.join(missing)}; a value there asks for it." if missing else None
+        return f"Left out, {because}: {', '.join(missing)}. To get them, set these params." if missing else None
     images = images_beside(training)
     if images == FULL or not classifiers or asked.classifier_images is not None:
         return None

@@ -35,7 +35,7 @@ def collapse(row: Row, params: Select, chance: float | None = None) -> dict[str,
     low = [name for name, limit in looked_at.items() if row[name] < limit * row[METRICS[name].floor]]
     if low:
         sure = bool({"diversity", "modes_captured"} & set(low))
-        phrase = "Mode collapse" if sure else "Mode collapse, or too little training, for few real images are reached"
+        phrase = "Mode collapse" if sure else "Mode collapse or too little training, since few real images are reached"
         return {"collapsed": True, "sure": sure, "known": True, "sentence": f"{phrase}: {_against_real(row, low)}."}
     if _mixes_classes(row, chance):
         phrase = (

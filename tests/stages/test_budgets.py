@@ -50,7 +50,7 @@ def test_a_number_in_params_wins_and_nothing_is_said(tmp_path: Path) -> None:
 @pytest.mark.tried(
     "a training of 5,000 images: what `select` left out",
     "Left out, since the training is of 5,000 images: the classification accuracy score and other classifiers "
-    "(select.classifier_images)...; a value there asks for it.",
+    "(select.classifier_images).... To get them, set these params.",
 )
 def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(read: Callable[[str], None]) -> None:
     asked = load_section(Select, ROOT / "params.yaml")

@@ -244,5 +244,5 @@ def test_who_asks_for_more_pixels_than_there_are_is_advised_to_ask_for_fewer(tmp
     assert said.count("would have to be enlarged") == 1
     (tmp_path / "tree/broken.png").write_bytes(b"no picture")
     ingested(tmp_path / "raw", path=str(tmp_path / "tree"))
-    with refused("images-broken", f"{lower}, for those that are too small, and mend or remove the others"):
+    with refused("images-broken", f"{lower} for those that are too small; mend or remove the others"):
         normalized(tmp_path, height=64, width=64, upscale="refuse", max_broken=0.0)
