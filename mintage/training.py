@@ -102,12 +102,7 @@ def train(
             raise ValueError(f"{name} = {count}: give 1 or more")
     if first is not None and not stands_on_first(recipe_of(family, recipe or {}, variant)):
         raise ValueError(f"{family}: {WITHOUT_FIRST}")
-    stands_on = load(first) if isinstance(first, str | Path) else first
-    if not isinstance(stands_on, Model | None):
-        raise ValueError(f"first is a {type(stands_on).__name__}: give a Model, such as run.model, or its address")
-    before = None if stands_on is None else stands_on.generator
-    where = choose_device(device)
-    changes = respelled(Recipe, recipe or {})
+    before, changes, where = _generator_of(first), respelled(Recipe, recipe or {}), choose_device(device)
     trainer = make_trainer(
         data, family, changes, seed, device=where, precision=precision, first=before, variant=variant
     )
@@ -133,6 +128,13 @@ def train(
         _save(state, trainer, identity)
         model.save(state.parent)
     return Run(model, trainer.history, trainer.images_seen)
+
+
+def _generator_of(first: Model | str | Path | None) -> Generator | None:
+    model = load(first) if isinstance(first, str | Path) else first
+    if not isinstance(model, Model | None):
+        raise ValueError(f"first is a {type(model).__name__}: give a Model, such as run.model, or its address")
+    return None if model is None else model.generator
 
 
 def make_trainer(
