@@ -45,10 +45,8 @@ def sources_asked(generator: Generator, sources: Tensor, attributes: Attributes 
         if attributes is not None:
             raise ValueError("this model takes no attributes: leave out `attributes`")
         return sources
-    whole = config.source_shape[0]
-    if sources.shape[1] not in (whole - len(config.attributes), whole) or (
-        sources.shape[1] == whole and not attributes
-    ):
+    channels, whole = sources.shape[1], config.source_shape[0]
+    if channels != whole - len(config.attributes) and not (channels == whole and attributes):
         return sources
     rows = with_changes(generator.examples.cpu(), config.attributes, attributes or {})
     return with_attributes(config.bare(sources), rows[torch.arange(len(sources)) % len(rows)])
