@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 
 from mintage.attributes import right
 from mintage.conditioning.embedding import Condition, attribute_values
-from mintage.layers import Layers
+from mintage.layers import BATCH_NORMS, Layers
 from mintage.networks import dcgan
 from mintage.networks.convolution import convolution
 from mintage.networks.parts import SMALLEST_IMAGE, Flatten, sizes
@@ -156,9 +156,8 @@ class NearestMean(nn.Module):
 
 def _convolution(rank: int, before: int, after: int, stride: int) -> list[nn.Module]:
     """Convolution, norm and activation; a stride of 2 halves each side, rounding up."""
-    norm = Layers("batch", rank=rank)
     convolved = convolution(rank)(before, after, 3, stride, padding=1, bias=False)
-    return [convolved, norm.batch_norm(after), nn.ReLU()]
+    return [convolved, BATCH_NORMS[rank](after), nn.ReLU()]
 
 
 def _head(config: EvaluatorConfig) -> nn.Module:

@@ -41,8 +41,8 @@ _INITIALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 RANDOM = (nn.Dropout, PhaseShuffle)
 """Layers that draw random numbers by themselves."""
-_BATCH_NORMS: dict[int, type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]]
-_BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+BATCH_NORMS: dict[int, type[nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d]]
+BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _INSTANCE_NORMS: dict[int, type[nn.InstanceNorm1d | nn.InstanceNorm2d | nn.InstanceNorm3d]]
 _INSTANCE_NORMS = {1: nn.InstanceNorm1d, 2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 """By the number of spatial axes."""
@@ -88,8 +88,7 @@ class Modulated(nn.Sequential):
 class Layers:
     """A recipe's choices for the layers of a player, which any network is built with."""
 
-    name: str
-    """The normalization's name."""
+    normalization: str
     modulation_size: int = 0
     """Width of the modulation, which scales and shifts each norm; 0 is none."""
     tracks: bool = True
@@ -107,11 +106,11 @@ class Layers:
 
     @property
     def batch(self) -> bool:
-        return self.name in ("batch", "spectral_batch")
+        return self.normalization in ("batch", "spectral_batch")
 
     @property
     def spectral(self) -> bool:
-        return self.name in ("spectral", "spectral_batch")
+        return self.normalization in ("spectral", "spectral_batch")
 
     def active(self, activation: nn.Module) -> nn.Module:
         """The activation after a norm, then dropout if there is any."""
@@ -122,13 +121,11 @@ class Layers:
         """The recipe's activation, or else the network's own, `activation`."""
         return activation if self.activation == "network" else _ACTIVATIONS[self.activation]()
 
-    def levels(self, sides: Sequence[int], width: int) -> tuple[list[Size], list[int]]:
-        """The sides of the image and of each smaller map; and the channels of all maps but the image, largest first."""
-        if self.resampling != "long":
-            steps = sizes(*sides)
-            return steps, channels(len(steps) - 1, width)
-        steps = sizes(*sides, stride=LONG_STRIDE)
-        return steps, channels(len(steps) - 1, width, 2 * MAX_WIDENING)
+    def levels(self, sides: Sequence[int], width: int, *, up: bool = False) -> tuple[list[Size], list[int]]:
+        """The sides of the image and of all smaller maps, and the channels of these; the smallest first if `up`."""
+        stride, widest = (LONG_STRIDE, 2 * MAX_WIDENING) if self.resampling == "long" else (2, MAX_WIDENING)
+        steps, order = sizes(*sides, stride=stride), -1 if up else 1
+        return steps[::order], channels(len(steps) - 1, width, widest)[::order]
 
     @property
     def bias(self) -> bool:
@@ -159,17 +156,13 @@ class Layers:
         """A norm for `channels` feature maps, or for vectors of that length if `maps` is False."""
         return Norm(self._layer(channels, maps), channels, self.modulation_size)
 
-    def batch_norm(self, channels: int) -> nn.Module:
-        """Batch norm for `channels` feature maps."""
-        return _BATCH_NORMS[self.rank](channels)
-
     def _layer(self, channels: int, maps: bool) -> nn.Module:
         affine = not self.modulation_size
         if self.batch:
-            return _BATCH_NORMS[self.rank if maps else 1](channels, affine=affine, track_running_stats=self.tracks)
-        if self.name == "layer":
+            return BATCH_NORMS[self.rank if maps else 1](channels, affine=affine, track_running_stats=self.tracks)
+        if self.normalization == "layer":
             return nn.GroupNorm(1, channels, affine=affine)  # one group: over all channels and places of an image
-        if self.name == "instance":
+        if self.normalization == "instance":
             return _INSTANCE_NORMS[self.rank](channels, affine=affine)
         return nn.Identity()
 

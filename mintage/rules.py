@@ -115,7 +115,7 @@ LOSSES: list[Rule] = [
         "a gradient penalty",
     ),
     (
-        lambda s: s.clips and s.norms[1].name == "none",
+        lambda s: s.clips and s.norms[1].normalization == "none",
         "clipped weights let no signal through layers without normalization: "
         "set discriminator.normalization to batch or layer, or use a gradient penalty",
     ),

@@ -17,7 +17,7 @@ PLAYERS: list[Rule] = [
         "this network has no feature map for a label's plane: set generator.conditioning to concat",
     ),
     (
-        lambda s: s.network.norms_units and "instance" in [norm.name for norm in s.norms],
+        lambda s: s.network.norms_units and "instance" in [norm.normalization for norm in s.norms],
         "instance norm is over the places of a feature map, and some layers of this network have none: "
         "set normalization to layer",
     ),
@@ -55,7 +55,7 @@ PLAYERS: list[Rule] = [
         "no unit is left out without dropout: set generator.dropout above 0, or dropout_in_use to false",
     ),
     (
-        lambda s: not s.network.has_norms and {norm.name for norm in s.norms} != {"none"},
+        lambda s: not s.network.has_norms and {norm.normalization for norm in s.norms} != {"none"},
         "this network is built to train without normalization: set normalization of both players to none",
     ),
 ]

@@ -46,8 +46,8 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps, wide = norm.levels(image_size, width)
-        steps, wide = steps[::-1], [2 * channels for channels in wide[::-1]] + [width]
+        steps, wide = norm.levels(image_size, 2 * width, up=True)
+        wide.append(width)
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
         wide[0] = self.stem.channels
         layers = norm.then(wide[0], nn.PReLU())

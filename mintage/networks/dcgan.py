@@ -21,8 +21,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps, wide = norm.levels(image_size, width)
-        steps, wide = steps[::-1], wide[::-1]
+        steps, wide = norm.levels(image_size, width, up=True)
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
         wide[0] = self.stem.channels
         layers = norm.then(wide[0], nn.ReLU())

@@ -24,7 +24,7 @@ class Extractor(nn.Module):
 
     def __init__(self, source_shape: Shape, width: int, norm: Layers) -> None:
         super().__init__()
-        self.layers = dcgan.Discriminator(source_shape, width, replace(norm, name="instance", dropout=0.0))
+        self.layers = dcgan.Discriminator(source_shape, width, replace(norm, normalization="instance", dropout=0.0))
         self.output = nn.Linear(self.layers.feature_size, FEATURES)
 
     def forward(self, images: Tensor) -> Tensor:
