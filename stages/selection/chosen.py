@@ -45,30 +45,28 @@ def measure_chosen(path: Path, real: Reference, cache: Path, trained: dict[str, 
     """Measure the classification accuracy score, the discriminator as a classifier and on pairs, a detector,
     reconstructions, and the truncation curve.
     """
-    known, generator, absent = Cache(cache, sha256_of(path)), loaded(path, real), dict[str, str]()
-    asked, training = params, length_of(trained)
-    params = within_budget(asked, training)
-
-    def found(name: str, measure: Callable[[], Any]) -> Any:
+    known, generator, training = Cache(cache, sha256_of(path)), loaded(path, real), length_of(trained)
+    asked, params = params, within_budget(params, training)
+    measures: dict[str, Callable[[], Any]] = {
+        "classification_accuracy_score": lambda: classification_scores(generator, real, known, params),
+        "classifier": lambda: classifier_figures(path, real, known, trained, params),
+        "pairs_told_apart": lambda: pairs_told_apart(path, real, generator, known, trained),
+        "detector": lambda: carried_detector(generator, real, known, params),
+        "reconstruction": lambda: reconstruction_figures(generator, real, known),
+        "truncation": lambda: truncation_curve(generator, real, known, params),
+    }
+    figures, absent = dict[str, Any](), dict[str, str]()
+    for name, measure in measures.items():
         try:
-            return measure()
+            figures[name] = measure()
         except ValueError as error:
-            absent[name] = str(error)
-            return None
-
-    score = found("classification_accuracy_score", lambda: classification_scores(generator, real, known, params))
-    classifier = found("classifier", lambda: classifier_figures(path, real, known, trained, params))
-    pairs = found("pairs_told_apart", lambda: pairs_told_apart(path, real, generator, known, trained))
-    detector = found("detector", lambda: carried_detector(generator, real, known, params))
-    again = found("reconstruction", lambda: reconstruction_figures(generator, real, known))
-    curve = found("truncation", lambda: truncation_curve(generator, real, known, params))
-    figures = {"classification_accuracy_score": score, "classifier": classifier, "pairs_told_apart": pairs}
-    figures |= {"detector": detector and detector.facts, "reconstruction": again}
-    figures |= {"truncation": facts_of(curve) if curve else None}
+            figures[name], absent[name] = None, str(error)
+    detector, curve = figures["detector"], figures["truncation"]
+    figures |= {"detector": detector and detector.facts, "truncation": facts_of(curve) if curve else None}
     scored = real.conditional and real.kind == "classifier"
     noise = real.condition not in (*TRANSLATED, COUPLED) and generator.config.latent_distribution == "normal"
     cut = noise and "truncation" not in real.medium.lacks
-    less = left_out(asked, training, classifiers=scored or "labels" in (classifier or {}), truncation=cut)
+    less = left_out(asked, training, classifiers=scored or "labels" in (figures["classifier"] or {}), truncation=cut)
     if training < SHORT and scored and asked.classifier_images is None:
         absent["classification_accuracy_score"] = "too short a training, see select.classifier_images"
     if training < SHORT and cut and asked.truncation is None:
