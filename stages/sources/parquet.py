@@ -193,13 +193,8 @@ def _chosen(asked: Attributes, table: Table, schema: pa.Schema, taken: list[str]
 def _says_something(kind: pa.DataType) -> bool:
     """Whether a column's type is bits, numbers or text."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    kinds = (
-        pa.types.is_boolean,
-        pa.types.is_integer,
-        pa.types.is_floating,
-        pa.types.is_string,
-        pa.types.is_large_string,
-    )
+    types = pa.types
+    kinds = (types.is_boolean, types.is_integer, types.is_floating, types.is_string, types.is_large_string)
     return any(is_such(inner) for is_such in kinds)
 
 
@@ -240,16 +235,14 @@ def _plain(value: Any) -> Any:
 
 
 def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
-    missing = [column for column in columns.wanted if column not in schema.names]
-    if missing:
+    if missing := [column for column in columns.wanted if column not in schema.names]:
         raise UserError(
             "table-column-missing",
             f"{table.name} has no column {missing[0]!r} but {', '.join(schema.names)}: name it in ingest.options",
         )
-    twice = [column for column in columns.wanted if schema.names.count(column) > 1]
-    if twice:
+    if twice := [column for column in columns.wanted if schema.names.count(column) > 1]:
         raise UserError("table-column-twice", f"{table.name} has two columns called {twice[0]!r}: rename one")
-    for column in (columns.image, *([columns.partner] if columns.partner else [])):
+    for column in filter(None, (columns.image, columns.partner)):
         kind = schema.field(column).type
         inner = kind.field("bytes").type if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0 else kind
         if not (pa.types.is_binary(inner) or pa.types.is_large_binary(inner) or pa.types.is_binary_view(inner)):
@@ -257,22 +250,12 @@ def _check_columns(table: Table, schema: pa.Schema, columns: _Columns) -> None:
                 "table-column-kind",
                 f"{table.name}: column {column!r} is {kind}, not encoded images: name another in ingest.options",
             )
-    if columns.label is not None:
-        kind = schema.field(columns.label).type
-        inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-        kinds = (
-            pa.types.is_integer,
-            pa.types.is_boolean,
-            pa.types.is_floating,
-            pa.types.is_string,
-            pa.types.is_large_string,
+    if columns.label is not None and not _says_something(kind := schema.field(columns.label).type):
+        raise UserError(
+            "table-column-kind",
+            f"{table.name}: column {columns.label!r} is {kind}, no class number and no name: name another in "
+            "ingest.options.label, or set it to null",
         )
-        if not any(is_such(inner) for is_such in kinds):
-            raise UserError(
-                "table-column-kind",
-                f"{table.name}: column {columns.label!r} is {kind}, no class number and no name: name another in "
-                "ingest.options.label, or set it to null",
-            )
 
 
 def _check_classes(table: Table, schema: pa.Schema, first: Table, known: pa.Schema, wanted: list[str]) -> None:
