@@ -1,18 +1,29 @@
 """Packages that read files of some kinds, and are no part of the usual install."""
 
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from stages.common.errors import UserError
 
+
+class Reader(NamedTuple):
+    code: str
+    """Of the error where it is missing."""
+    files: str
+    """What it reads, with a verb."""
+    requirements: str
+    """The file of requirements/ that has it."""
+
+
 READERS = {
-    "av": ("films-need-av", "films (MP4, MOV, WebM, MKV, AVI) are", "films"),
-    "mido": ("rolls-need-mido", "MIDI files are", "music"),
-    "nibabel": ("scans-need-nibabel", "scans are", "scans"),
-    "pydicom": ("scans-need-pydicom", "DICOM is", "scans"),
-    "soundfile": ("sounds-need-soundfile", "FLAC, OGG, MP3 and WAV of fractions are", "sounds"),
-    "trimesh": ("meshes-need-trimesh", "meshes are", "meshes"),
+    "av": Reader("films-need-av", "films (MP4, MOV, WebM, MKV, AVI) are", "films"),
+    "mido": Reader("rolls-need-mido", "MIDI files are", "music"),
+    "nibabel": Reader("scans-need-nibabel", "scans are", "scans"),
+    "pydicom": Reader("scans-need-pydicom", "DICOM is", "scans"),
+    "soundfile": Reader("sounds-need-soundfile", "FLAC, OGG, MP3 and WAV of fractions are", "sounds"),
+    "trimesh": Reader("meshes-need-trimesh", "meshes are", "meshes"),
 }
-"""By package: the error's code, the files that it reads, and the file of requirements/ that has it."""
+"""By package."""
 
 
 def require_reader(*packages: str) -> None:
@@ -23,9 +34,9 @@ def require_reader(*packages: str) -> None:
 
 
 def missing_reader(package: str) -> UserError:
-    code, files, requirements = READERS[package]
+    reader = READERS[package]
     return UserError(
-        code,
-        f"{files} read by {package}, which is not installed: run `pip install -c requirements/constraints.txt -r "
-        f"requirements/{requirements}.txt`",
+        reader.code,
+        f"{reader.files} read by {package}, which is not installed: run `pip install -c requirements/constraints.txt "
+        f"-r requirements/{reader.requirements}.txt`",
     )
