@@ -1,15 +1,13 @@
 """If two trials of a sweep need the same work at once, one does it; the other finds it in DVC's run cache."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import reduce
-from typing import Any
 from weakref import WeakValueDictionary
 
 from flows.graph import Graph
+from stages.common.files import fingerprint_of
+from stages.common.nested import value_at
 from stages.common.params import Params
 
 _going_on: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -20,10 +18,9 @@ def work_of(graph: Graph, params: Params) -> dict[str, str]:
     values = params.model_dump(by_alias=True)
     work: dict[str, str] = {}
     for stage in graph.values():
-        own = {key: reduce(_member, key.split("."), values) for key in stage.params}
+        own = {key: value_at(values, key) for key in stage.params}
         upstream = [work[name] for name in stage.upstream if name in work and not graph[name].meta.code]
-        parts = [stage.name, own, upstream]
-        work[stage.name] = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        work[stage.name] = fingerprint_of([stage.name, own, upstream])
     return work
 
 
@@ -32,7 +29,3 @@ async def single_flight(work: str) -> AsyncIterator[None]:
     """Wait until no other task of this process does this work, then hold it."""
     async with _going_on.setdefault(work, asyncio.Lock()):
         yield
-
-
-def _member(values: Any, name: str) -> Any:
-    return values.get(name) if isinstance(values, dict) else None

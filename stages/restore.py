@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from stages.common.dvc import busy_paths, locked_stages, run_dvc
 from stages.common.errors import UserError, run_stage
+from stages.common.nested import value_at
 from stages.common.stage import parser_of
 
 
@@ -66,16 +67,9 @@ def first_of_other_params(root: Path) -> str | None:
     present = YAML(typ="safe", pure=True).load(root / "params.yaml")
     for name, stage in _locked(root / "dvc.lock").items():
         made_by = stage.get("params", {}).get("params.yaml", {})
-        if any(_value(present, key) != value for key, value in made_by.items()):
+        if any(value_at(present, key) != value for key, value in made_by.items()):
             return str(name)
     return None
-
-
-def _value(params: Any, key: str) -> Any:
-    """The value of a dotted key; None if there is none."""
-    for part in key.split("."):
-        params = params.get(part) if isinstance(params, dict) else None
-    return params
 
 
 def _locked(lock: Path) -> dict[str, Any]:

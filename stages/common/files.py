@@ -134,6 +134,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def fingerprint_of(identity: dict[str, Any]) -> str:
-    """A digest of what a result is made from: unfinished work resumes only with the same one."""
+def fingerprint_of(identity: Any) -> str:
+    """A digest of what a result is made from, any JSON: unfinished work resumes only with the same one."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -5,7 +5,6 @@ leaves the site as it was, or one in which no page is missing.
 """
 
 import fcntl
-import hashlib
 import json
 import re
 import shutil
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from mintage.spelling import american
 from stages import media
 from stages.common.errors import TemporaryError, UserError
-from stages.common.files import write_bytes, write_text
+from stages.common.files import fingerprint_of, write_bytes, write_text
 from stages.common.identity import code_behind
 from stages.common.nested import flat
 from stages.common.stage import progress_bar
@@ -131,7 +130,8 @@ class _Site:
             for step in channel.history
         }
         modules = [code_behind(f"stages.gallery.{name}") for name in ("pages", "reading")]
-        code = _digest(*modules, [script.read_text() for script in sorted(Path(media.__file__).parent.glob("*.js"))])
+        scripts = [script.read_text() for script in sorted(Path(media.__file__).parent.glob("*.js"))]
+        code = fingerprint_of([*modules, scripts])
         summaries = listed(self.store, channels)
         with progress_bar("gallery", len(summaries), unit="release") as bar:
             for summary in summaries:
@@ -148,7 +148,7 @@ class _Site:
         if not re.fullmatch(_RELEASE, summary.release):
             raise refused("this is no name of a release")
         of_store = (self.store.url, self.title, summary.release, summary.channels)
-        key = _digest(code, of_store, example and example.text)
+        key = fingerprint_of([code, of_store, example and example.text])
         place = self.folder / "releases" / summary.release
         if (kept := _kept(place)) and kept.key == key and kept.explored == (kept.explorable and self._explores):
             return kept
@@ -271,10 +271,6 @@ def _entry_of(summary: Summary, contents: Contents, example: Example | None, key
         explored=explored,
         params=_params({made.stage: made.params for made in contents.made} | {"recipe": train.recipe if train else {}}),
     )
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _params(values: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,6 @@ Files are written whole or not at all and carry a checksum: what a damaged one h
 
 import hashlib
 import inspect
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.errors import UserError
+from stages.common.files import fingerprint_of
 from stages.common.identity import PARSING, code_behind
 from stages.common.split import Split
 
@@ -61,7 +61,7 @@ def forget_all_but(root: Path, subjects: Iterable[str]) -> None:
 
 def key_of(*about: Any) -> str:
     """A digest of values that JSON can hold, such as settings and other digests, and of torch's version."""
-    return hashlib.sha256(json.dumps([*about, torch.__version__], sort_keys=True).encode()).hexdigest()[:24]
+    return fingerprint_of([*about, torch.__version__])[:24]
 
 
 def digest_of(*splits: Split) -> str:
@@ -79,7 +79,7 @@ def digest_of(*splits: Split) -> str:
 @cache
 def code_digest(*functions: Callable[..., Any] | type) -> str:
     """A digest of `code_used`."""
-    return hashlib.sha256(json.dumps(code_used(*functions), sort_keys=True).encode()).hexdigest()[:24]
+    return fingerprint_of(code_used(*functions))[:24]
 
 
 def code_used(*functions: Callable[..., Any] | type) -> dict[str, str]:
