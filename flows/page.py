@@ -12,11 +12,12 @@ from flows.graph import Graph
 from flows.stage import Run, StageResult
 from stages.common.errors import UserError
 from stages.common.files import read_json
+from stages.common.receipt import UNPUBLISHED, read_receipt
 from stages.common.templates import data_uri
 from stages.reporting.selection import Selection
 from stages.summary import metric_rows
 
-SELECTION, SAMPLES, RECEIPT = Path("metrics/selection.json"), Path("plots/samples.png"), Path("published.json")
+SELECTION, SAMPLES = Path("metrics/selection.json"), Path("plots/samples.png")
 LARGEST_PICTURE = 1_000_000
 """Bytes; a larger grid is left out of the page, which Prefect keeps in its database."""
 
@@ -45,13 +46,8 @@ def counted(run: Run) -> str:
 
 def release(workspace: Path) -> dict[str, Any] | None:
     """The receipt of the last release, if there is one, without the description of the data, which is for the gate."""
-    try:
-        receipt = read_json(workspace / RECEIPT)
-    except UserError:
-        return None
-    if not isinstance(receipt, dict) or "release" not in receipt:
-        return None
-    return {key: value for key, value in receipt.items() if key not in ("data", "unpublished")}
+    receipt = read_receipt(workspace)
+    return receipt and {key: value for key, value in receipt.items() if key not in ("data", UNPUBLISHED)}
 
 
 def _release(run: Run) -> str:
@@ -59,9 +55,9 @@ def _release(run: Run) -> str:
     if not receipt:
         return ""
     new = "New release" if receipt != run.before else "Release, as before"
-    url = str(receipt.get("url"))
+    url = receipt["url"]
     shown = f"[{url}]({url})" if re.match(r"https?://", url) else f"`{url}`"
-    return f"{new}: **{receipt.get('release')}** at {shown}"
+    return f"{new}: **{receipt['release']}** at {shown}"
 
 
 def _headline(workspace: Path) -> str:
