@@ -85,17 +85,16 @@ class Known:
 
 def known_of(manifest: Mapping[str, Any]) -> Known:
     """What the manifest of normalized images contains."""
-    classes, names, shape = manifest["classes"], tuple(manifest["attributes"] or ()), tuple(manifest["shape"])
-    partner = manifest["partner_shape"]
+    names, shape, partner = tuple(manifest["attributes"] or ()), tuple(manifest["shape"]), manifest["partner_shape"]
     return Known(
-        shape,
-        medium_of(manifest),
-        len(classes or ()),
-        partner is not None,
-        bool(names),
-        names,
-        manifest["domains"] is not None,
-        partner is not None and tuple(partner[1:]) != shape[1:],
+        shape=shape,
+        medium=medium_of(manifest),
+        classes=len(manifest["classes"] or ()),
+        paired=partner is not None,
+        attributes=bool(names),
+        attribute_names=names,
+        domains=manifest["domains"] is not None,
+        smaller=partner is not None and tuple(partner[1:]) != shape[1:],
     )
 
 

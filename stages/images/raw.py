@@ -52,15 +52,15 @@ class RawSet:
     def known(self, to: Normalize) -> Known:
         """What later stages will get if normalize runs with the params `to`."""
         return Known(
-            self.medium.shape or to.shape_of(self.medium.sides),
-            self.medium,
-            len(self.classes or ()),
-            self.paired or to.partner is not None,
-            bool(self.attributes),
-            tuple(self.attributes or ()),
-            self.domains is not None,
-            to.partner == "lower_resolution",
-            self.maps if to.partner is None else 0,
+            shape=self.medium.shape or to.shape_of(self.medium.sides),
+            medium=self.medium,
+            classes=len(self.classes or ()),
+            paired=self.paired or to.partner is not None,
+            attributes=bool(self.attributes),
+            attribute_names=tuple(self.attributes or ()),
+            domains=self.domains is not None,
+            smaller=to.partner == "lower_resolution",
+            maps=self.maps if to.partner is None else 0,
         )
 
 

@@ -104,16 +104,16 @@ class Source:
     def known(self, to: Normalize) -> Known:
         """What is known from names about the normalized data before an image is read; `to` is normalize's params."""
         return Known(
-            to.shape_of(self.medium.sides),
-            self.medium,
-            len(self.classes or ()),
-            self.paired or to.partner is not None,
-            bool(self.attributes),
-            tuple(self.attributes or ()),
-            bool(self.domains),
-            to.partner == "lower_resolution",
-            self.maps if to.partner is None else 0,
-            tuple(self.classes or ()),
+            shape=to.shape_of(self.medium.sides),
+            medium=self.medium,
+            classes=len(self.classes or ()),
+            paired=self.paired or to.partner is not None,
+            attributes=bool(self.attributes),
+            attribute_names=tuple(self.attributes or ()),
+            domains=bool(self.domains),
+            smaller=to.partner == "lower_resolution",
+            maps=self.maps if to.partner is None else 0,
+            class_names=tuple(self.classes or ()),
         )
 
 
