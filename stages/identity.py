@@ -8,8 +8,9 @@ stumble over: a slip in params.yaml, an `ingest.path` that is not there.
 from pathlib import Path
 
 from mintage.budget import USUAL
-from stages.check import outputs, source_problems
+from stages.check import source_problems
 from stages.common.dvc import graph_stages
+from stages.common.dvc_file import outputs_of
 from stages.common.errors import UserError, run_stage
 from stages.common.files import replacing_directory, write_json
 from stages.common.identity import code_of
@@ -20,10 +21,11 @@ from stages.common.stage import parser_of
 def main() -> None:
     parser_of("stages.identity", __doc__).parse_args()
     params = load_params()
-    for problem in source_problems(params.ingest, outputs(Path("dvc.yaml")), Path()):
+    stages = graph_stages(Path("dvc.yaml"))
+    made = [Path(path) for stage in stages.values() for path in outputs_of(stage)]
+    for problem in source_problems(params.ingest, made, Path()):
         raise UserError("params-do-not-fit", f"params.yaml: {problem}")
     recipe = params.train.whole_recipe
-    stages = graph_stages(Path("dvc.yaml"))
     with replacing_directory("identity") as folder:
         for stage in stages.keys() - {"identity"}:
             write_json(folder / f"{stage}.json", code_of(stage, recipe, params.ingest.source) | beside(stage, params))
