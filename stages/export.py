@@ -1,11 +1,10 @@
 """Export: the selected generator in ONNX's format, for people without this package, checked against torch.
 
-Reads models/selected. Writes models/onnx/generator.onnx, of a model between two domains also back.onnx, and
-provenance/export.json. Inputs: `latents`
-`[N, latent_size + code_size]` where there is noise, `labels` `[N]` (int64) where the generator is conditional,
-`attributes` `[N,K]` on [-1,1] or `sources` `[N,S,H,W]` in [-1,1] in their place where it takes these; output: `images`
-`[N,C,H,W]` in [-1,1]. N is free. The same generator gives the same bytes. Where it comes with an encoder, that is
-models/onnx/encoder.onnx: `images` to `latents`.
+Reads models/selected. Writes models/onnx/generator.onnx, of a model between two domains also back.onnx, of one with an
+encoder also encoder.onnx (`images` to `latents`), and provenance/export.json.
+Inputs: `latents` `[N, latent_size + code_size]` where there is noise; `labels` `[N]` (int64) where the generator is
+conditional, or in their place `attributes` `[N,K]` on [-1,1], or `sources` `[N,S,H,W]` in [-1,1], where it takes these.
+Output: `images` `[N,C,H,W]` in [-1,1]. N is free. The same generator gives the same bytes.
 """
 
 import logging

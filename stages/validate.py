@@ -1,8 +1,9 @@
 """The gate: Great Expectations on the summary table; data that fails it is not trained on.
 
-Reads:  data/normalized/stats.parquet and manifest.json; of data/normalized/{train,holdout} the images that may be
-        near-duplicates and those that are shown; published.json, where there is one, to compare with its data
-Writes: reports/validation.json, reports/drift.json, reports/validation.html (also when the data fails, to look at)
+Reads data/normalized/stats.parquet and manifest.json; of data/normalized/{train,holdout} the images that may be
+near-duplicates and those that are shown; published.json, where there is one, to compare with its data.
+Writes reports/validation.json, reports/drift.json, reports/validation.html (also when the data fails, to look at),
+provenance/validate.json.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from stages.common.files import missing_output, read_json, replacing, write_json
 from stages.common.foresight import known_of, require_fit
 from stages.common.params import Validate, load_section
 from stages.common.provenance import recorded
+from stages.common.sections import first_problem
 from stages.common.stage import parser_of
 from stages.media.medium import Medium, Words
 from stages.validation.checks import EXCEPTIONS
@@ -162,9 +164,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate(read_json(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError("output-damaged", f"{path} is damaged ({where}: {first['msg']}): {_AGAIN}") from None
+        raise UserError("output-damaged", f"{path} is damaged ({first_problem(error)}): {_AGAIN}") from None
 
 
 def read_stats(path: Path, medium: Medium) -> pd.DataFrame:

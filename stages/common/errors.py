@@ -24,8 +24,6 @@ _UNUSABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
 """Why a file or a folder cannot be written; an error on a missing one is left to the code that looks for it."""
-
-
 _LONGEST_SHOWN = 200
 
 

@@ -16,8 +16,6 @@ from stages.common.errors import TemporaryError
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-
-
 _HELD = 4
 """Shards for each worker that are done or in progress: results wait in memory for those before them."""
 

@@ -16,8 +16,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
 TRANSLATED = ["source", "translation", "truth", "baseline"]
 """The rows of a picture of translations."""
-
-
 PAIRED_ROWS = 4
 """Rows of latents in a picture with an image of each latent in both domains."""
 
@@ -86,9 +84,8 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 def encode_pfm(values: npt.NDArray[np.float32]) -> bytes:
     """A gray picture `[H,W]` of numbers in [0,1] as a Portable Float Map, without loss, for any H and W."""
     height, width = values.shape
-    return (
-        b"Pf\n%d %d\n-1.0\n" % (width, height) + values[::-1].astype("<f4").tobytes()
-    )  # -1: little-endian; rows from the bottom up
+    # -1 is little-endian, and rows go from the bottom up.
+    return b"Pf\n%d %d\n-1.0\n" % (width, height) + values[::-1].astype("<f4").tobytes()
 
 
 def grid(images: Levels, columns: int, scale: int = 1, gap: int = 1) -> Levels:

@@ -19,8 +19,6 @@ from stages.common.files import fingerprint_of, link_or_copy, read_json, replaci
 from stages.common.nested import flat
 from stages.common.provenance import git_state
 
-__all__ = ["Resume", "State", "fingerprint_of", "images_at"]
-
 _REMEMBERED = 3
 _IDENTITY, _COST, _GIT = "identity.json", "cost.json", "git.json"
 

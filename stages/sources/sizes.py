@@ -7,7 +7,7 @@ from itertools import islice
 from math import prod
 
 from stages.common.params import Normalize
-from stages.sources import RawImage, Source
+from stages.sources import RawImage, Source, content_of
 
 LOOKED_AT = 20
 """Pictures that are looked at, in the order of the source."""
@@ -31,6 +31,5 @@ def _pixels(images: Iterator[RawImage]) -> Iterator[int]:
 
     with suppress(Exception):  # Pillow, and a source's own module, may raise anything of a bad file
         for image in images:
-            content = image.content if isinstance(image.content, bytes) else image.content()
-            with suppress(OSError), Image.open(BytesIO(content)) as picture:
+            with suppress(OSError), Image.open(BytesIO(content_of(image.content))) as picture:
                 yield prod(picture.size)
