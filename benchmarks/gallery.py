@@ -30,8 +30,7 @@ from stages.releases.publish import publish
 from stages.selection.metrics import METRICS
 from stages.stores import File, open_asked
 from stages.stores.folder import FolderStore
-from tests.stages.browser import CHROMIUM
-from tests.stages.webdriver import DRIVER, Browser, browser
+from tests.stages.webdriver import CHROMIUM, DRIVER, Browser, browser
 
 UNREAD = ("generator.safetensors", "samples/", "reports/", "plots/training/")
 CARD, TRAIN, SELECTION = "README.md", "provenance/train.json", "metrics/selection.json"

@@ -13,16 +13,12 @@ from stages.common.errors import UserError
 from stages.common.levels import Levels
 from stages.gallery import runtime
 from stages.media.medium import Medium
-from tests.stages.browser import CHROMIUM
 from tests.stages.explorable import IMAGES, Explorable, publish_model
 from tests.stages.gallery_sites import Gallery
-from tests.stages.webdriver import DRIVER, Browser
+from tests.stages.webdriver import MARKS as BROWSER
+from tests.stages.webdriver import Browser
 
-MARKS = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with chromedriver on this machine"),
-]
+MARKS = [*BROWSER, pytest.mark.slow]
 Site = tuple[Gallery, dict[str, Explorable]]
 """A gallery, and its releases by name."""
 

@@ -1,5 +1,6 @@
 """The gallery in a real browser: each kind of page fits a phone and a desk, with its pictures and an empty console."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,11 @@ import pytest
 from stages.examples import FOLDER, load_all
 from stages.releases.channels import promote
 from stages.releases.manifest import release_in
-from tests.stages.browser import CHROMIUM, look_at
+from tests.stages.browser import look_at, onlooker
 from tests.stages.gallery_sites import Gallery, with_encoder
-from tests.stages.webdriver import DRIVER, browser
+from tests.stages.webdriver import MARKS, Browser
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the gallery is not opened in a browser"),
-]
+pytestmark = MARKS
 LONG = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzen_and_more_of_a_name_without_a_blank"
 
 
@@ -34,14 +32,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return gallery.site
 
 
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with onlooker() as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("width", [400, 1400])
 def test_each_page_fits_its_width_shows_its_pictures_and_whole_verdicts_and_leaves_the_console_empty(
-    width: int, site: Path, tmp_path: Path
+    width: int, site: Path, window: Browser, tmp_path: Path
 ) -> None:
     pages = sorted(site.rglob("*.html"))
     assert {"index.html", "compare.html", "museum.html", "team~production.html"} <= {page.name for page in pages}
     for page in pages:
-        seen, console = look_at(page, tmp_path, width)
+        seen, console = look_at(window, page, tmp_path, width)
         assert console == [], page
         assert (seen["inner"], seen["needed"], seen["wide"]) == (width, width, []), page
         assert seen["broken"] == 0, page
@@ -49,9 +53,9 @@ def test_each_page_fits_its_width_shows_its_pictures_and_whole_verdicts_and_leav
         assert seen["images"] > 0 or page.parent.name == "channels", page
 
 
-def test_a_comparison_shows_the_two_that_its_address_names(site: Path, tmp_path: Path) -> None:
+def test_a_comparison_shows_the_two_that_its_address_names(site: Path, window: Browser, tmp_path: Path) -> None:
     first, second = (path.name for path in sorted((site / "releases").iterdir())[:2])
-    seen, console = look_at(site / "compare.html", tmp_path, 400, f"#{second},{first}")
+    seen, console = look_at(window, site / "compare.html", tmp_path, 400, f"#{second},{first}")
     assert console == []
     assert (seen["images"], seen["broken"]) == (2, 0)
     assert [source.split("/")[-2] for source in seen["sources"]] == [second, first]
@@ -80,30 +84,25 @@ CHECKED = (
 )
 
 
-driven = pytest.mark.skipif(DRIVER is None, reason="no chromedriver on this machine: nothing is chosen in the gallery")
+def test_cards_that_are_filtered_out_come_back_in_their_order_with_what_was_chosen_meanwhile(
+    site: Path, window: Browser
+) -> None:
+    window.open(site / "index.html")
+    everything, _ = window.run(FILTERED, "")
+    assert everything == ["vae", "cgan", "מחולל", "wgan"]
+    window.run(PICKED, "vae")
+    assert window.run(FILTERED, "cgan") == [["cgan"], "1 shown"]
+    assert window.run(PICKED, "cgan") is not None
+    assert window.run(FILTERED, "wgan") == [["wgan"], "1 shown"]
+    window.run(PICKED, "wgan")  # in place of the first, which is not there to be seen
+    assert window.run(FILTERED, "") == [everything, "4 shown"]
+    assert window.run(CHECKED) == ["cgan", "wgan"]
+    assert window.console() == []
 
 
-@driven
-def test_cards_that_are_filtered_out_come_back_in_their_order_with_what_was_chosen_meanwhile(site: Path) -> None:
-    with browser() as window:
-        window.open(site / "index.html")
-        everything, _ = window.run(FILTERED, "")
-        assert everything == ["vae", "cgan", "מחולל", "wgan"]
-        window.run(PICKED, "vae")
-        assert window.run(FILTERED, "cgan") == [["cgan"], "1 shown"]
-        assert window.run(PICKED, "cgan") is not None
-        assert window.run(FILTERED, "wgan") == [["wgan"], "1 shown"]
-        window.run(PICKED, "wgan")  # in place of the first, which is not there to be seen
-        assert window.run(FILTERED, "") == [everything, "4 shown"]
-        assert window.run(CHECKED) == ["cgan", "wgan"]
-        assert window.console() == []
-
-
-@driven
-def test_the_figure_that_is_asked_for_stands_in_place_of_the_cards_own(site: Path) -> None:
-    with browser() as window:
-        window.open(site / "index.html")
-        own = window.run(SHOWN, "")
-        assert len(own) == 3
-        assert window.run(SHOWN, "recall") == ["Recall"]
-        assert window.run(SHOWN, "") == own
+def test_the_figure_that_is_asked_for_stands_in_place_of_the_cards_own(site: Path, window: Browser) -> None:
+    window.open(site / "index.html")
+    own = window.run(SHOWN, "")
+    assert len(own) == 3
+    assert window.run(SHOWN, "recall") == ["Recall"]
+    assert window.run(SHOWN, "") == own

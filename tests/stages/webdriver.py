@@ -13,12 +13,17 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from tests.stages.browser import CHROMIUM
+import pytest
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
-_FLAGS = [
+FLAGS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND"),
+]
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="no chromium with chromedriver on this machine"),
 ]
 _DIRECT = build_opener(ProxyHandler({}))
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -80,14 +85,14 @@ class Browser:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A window of Chromium; it and its driver end with the block."""
+def browser(*flags: str) -> Iterator[Browser]:
+    """A window of Chromium, started with more `flags`; it and its driver end with the block."""
     assert DRIVER is not None
     assert CHROMIUM is not None
     driver, port = _started(DRIVER)
     try:
         session = f"http://127.0.0.1:{port}/session"
-        options = {"binary": CHROMIUM, "args": _FLAGS}
+        options = {"binary": CHROMIUM, "args": [*FLAGS, *flags]}
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         one = _answer(session, {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         window = Browser(f"{session}/{one}")
