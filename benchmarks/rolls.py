@@ -243,6 +243,7 @@ def by_both(known: Melodies, images: int, folder: Path) -> None:
     made = [sounding(model.translate(both, seed=seed)) for seed in range(DRAWS)]
     print(line(f"after {images:,} bars, each from the bar before and of its chord", made, known))
     print(f"  {steps_across(made, known)}\n  of their chord: {chord_shares(made, known)}", flush=True)
+    print(f"  heard: {chords_heard(made, known)}", flush=True)
 
 
 def by_chord(known: Melodies, images: int, folder: Path) -> None:
@@ -257,7 +258,7 @@ def by_chord(known: Melodies, images: int, folder: Path) -> None:
     with torch.inference_mode():
         made = [sounding(model.generator(each, held.attributes)) for each in latents]
     print(line(f"after {images:,} bars, each of a held-out bar's chord", made, known))
-    print(f"  of their chord: {chord_shares(made, known)}", flush=True)
+    print(f"  of their chord: {chord_shares(made, known)}\n  heard: {chords_heard(made, known)}", flush=True)
     save_midi(folder / "chords.mid", as_rolls(made[0][:SHOWN]), known.lowest)
 
 
@@ -269,6 +270,18 @@ def chord_shares(draws: list[Tensor], known: Melodies) -> str:
         for some in (chords, chords[half:] + chords[:half])
     )
     return f"{own:.3f}; of another bar's: {other:.3f}"
+
+
+def chords_heard(draws: list[Tensor], known: Melodies) -> str:
+    """How often a bar holds its chord's third, and how often `chord_of` is right of root and of minor or not."""
+    thirds, roots, modes = [], [], []
+    for bars in draws:
+        for bar, chord in zip(bars, known.chords_held, strict=True):
+            heard = chord_of(bar.numpy(), known.lowest)
+            thirds.append(chord.tones[1] in (bar.any(0).nonzero() + known.lowest) % 12)
+            roots.append(heard is not None and heard.root == chord.root)
+            modes.append(heard is not None and heard.minor == chord.minor)
+    return f"root {mean(roots):.3f}, minor or not {mean(modes):.3f}, with the third {mean(thirds):.3f}"
 
 
 def main() -> None:
@@ -286,7 +299,7 @@ def main() -> None:
     gaps = [across(known.before_held.roll(by, 0), held) for by in (0, len(held) // 2)]
     print(f"semitones from held-out bar to bar: {gaps[0]:.2f}; from another bar: {gaps[1]:.2f}")
     if options.chords:
-        print(f"of held-out bars of their chord: {chord_shares([held], known)}")
+        print(f"of held-out bars of their chord: {chord_shares([held], known)}; heard: {chords_heard([held], known)}")
     print(f"\n{HEADER}")
     orders = [torch.randperm(len(train), generator=torch.Generator().manual_seed(n))[: len(held)] for n in range(DRAWS)]
     print(line("training bars (floor)", [train[order] for order in orders], known))
