@@ -308,7 +308,7 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     how = "dvc exp run" + "".join(f" -S {change}" for change in changes)
     yield f"to take the first: {how}" if changes else "params.yaml has the first already"
     measured = _of(best.example, params).ingest.source == looks.source
-    if looks.images < _FEW and "looks" not in looks.known.medium.lacks and not measured:
+    if looks.images < _FEW and looks.known.medium.has_looks and not measured:
         yield f"few images: look at near_copies in the report{_against_copies(best.family, looks, params, how)}"
     if changes and params.upload.publish != "always":
         yield "such an experiment is not published (upload.publish): `mintage releases publish` does it afterwards"
@@ -330,7 +330,7 @@ def minutes_of_others(best: Advice, looks: Looks, params: Params) -> float | Non
     What judges grows with the size of images and with how long the evaluator learns. None for what is no picture, on a
     GPU, and without that page.
     """
-    if "looks" in looks.known.medium.lacks or _cuda(params.train.device) or not BENCHMARKS_PAGE.exists():
+    if not looks.known.medium.has_looks or _cuda(params.train.device) or not BENCHMARKS_PAGE.exists():
         return None
     took = {row["stage"]: row["here"] for row in table_of(BENCHMARKS_PAGE.read_text(), "Where the seconds of a run go")}
     judging = float(took["evaluator"]) + float(took["select"])

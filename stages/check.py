@@ -330,7 +330,7 @@ def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[st
     ingest = params.ingest.model_copy(update={"path": str(root / params.ingest.path)})
     try:
         source = named(ingest)
-        if source is not None and not source.of_pictures:
+        if source is not None and not source.medium.of_pictures:
             next(source.images, None)  # raises where the package is missing that reads it
         return source, []
     except UserError as error:

@@ -163,7 +163,7 @@ def _trace(image: RawImage) -> str:
 
 
 def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Callable[[], object]) -> Iterator[RawRow]:
-    if params.strip_metadata and not source.of_pictures:
+    if params.strip_metadata and not source.medium.of_pictures:
         raise UserError(
             "settings-of-pictures",
             f"ingest.strip_metadata is a setting of pictures, and {source.medium.lacks['picture files']}: set it to "
@@ -172,7 +172,7 @@ def _rows(images: Iterable[RawImage], source: Source, params: Ingest, seen: Call
     kept = _kept(params.strip_metadata)
     for image, read in _read(images, source.readers):
         _check_label(image, source.classes)
-        count = frame_count(read.image, params.max_pixels) if source.of_pictures else 1
+        count = frame_count(read.image, params.max_pixels) if source.medium.of_pictures else 1
         maps = tuple(map(kept, read.maps))
         for picture, beside in _pictures(image, read.image, read.partner, params, count):
             partner_kept = None if beside is None else kept(beside)

@@ -168,7 +168,7 @@ def _split_and_finish(
         finished = finish(shards)
         if known.medium.recurs and known.grouped:
             return about, finished
-        has_looks = "looks" not in known.medium.lacks and min(params.height, params.width) >= LEAST_SIDE
+        has_looks = known.medium.has_looks and min(params.height, params.width) >= LEAST_SIDE
         near = params.near_copies if has_looks else None
         alike = find_alike(finished, shards, near)
         about |= {} if alike.complete else {"complete": False}

@@ -156,7 +156,7 @@ def loaded(address: str) -> Model:
 
 def makes_pictures(address: str, model: Model) -> bool:
     """Whether its samples are images, which come from picture files; bars, say, may have their shape."""
-    return len(model.shape) == _OF_PICTURES and "picture files" not in medium_of(provenance_of(address)).lacks
+    return len(model.shape) == _OF_PICTURES and medium_of(provenance_of(address)).of_pictures
 
 
 def _many(address: str, model: Model) -> str:
@@ -209,7 +209,7 @@ def require_tiles(model: Model) -> None:
 def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> Carrier:
     """The carrier of the model's samples: pictures, samples of any length, or consecutive ones; else UserError."""
     sides = len(model.shape) - 1
-    if medium.row and "picture files" not in medium.lacks:
+    if medium.row and medium.of_pictures:
         return Clips(model, medium, arguments.fit, _following(arguments.follow), arguments.seed)
     if medium.row and model.shape == model.generator.config.bare_source_shape == medium.shape:
         return Rows(model, medium, _following(arguments.follow), arguments.seed)
@@ -221,9 +221,9 @@ def carrier_of(model: Model, medium: Medium, arguments: argparse.Namespace) -> C
     if sides == len(medium.sides) == 1 and medium.suffixes:
         return Lengths(model, medium)
     source = model.generator.config.bare_source_shape
-    if source is not None and has_mask(source, model.shape) and "picture files" not in medium.lacks:
+    if source is not None and has_mask(source, model.shape) and medium.of_pictures:
         return Holes(model, arguments.fit)
-    if sides == len(medium.sides) and "picture files" not in medium.lacks:
+    if sides == len(medium.sides) and medium.of_pictures:
         return Pictures(model, arguments.fit)
     raise UserError(
         "model-does-not-translate",

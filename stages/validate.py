@@ -104,7 +104,7 @@ def validate(normalized: Path, limits: Validate, reports: Path, root: Path) -> O
     found["drift"] = drift.table
     verdicts = judge([*checks, *drift_suite(drift, known.medium, limits.max_drift, limits.severity.drift)], found)
     outcome = Outcome(len(stats), verdicts, not_checked(known, twins, drift))
-    pictures = {} if "looks" in known.medium.lacks else thumbnails(verdicts, stats, normalized, known.medium)
+    pictures = thumbnails(verdicts, stats, normalized, known.medium) if known.medium.has_looks else {}
     with (
         replacing(reports / "validation.json") as judged,
         replacing(reports / "drift.json") as compared,
@@ -173,7 +173,7 @@ def read_stats(path: Path, medium: Medium) -> pd.DataFrame:
     own = [one.column for one in medium.expectations]
     needed = _NEEDED | dict.fromkeys(own, pa.types.is_floating)
     needed |= dict.fromkeys((*medium.sides, *sources), pa.types.is_integer)
-    may_be_null = _MAY_BE_NULL | ({"difference_hash"} if "looks" in medium.lacks else set())
+    may_be_null = _MAY_BE_NULL | (set() if medium.has_looks else {"difference_hash"})
     try:
         names = pq.read_schema(path).names
         table = pq.read_table(path, columns=[name for name in names if name in needed or name in _MORE])

@@ -36,7 +36,7 @@ class Looks:
     @property
     def keeps_its_size(self) -> bool:
         """Whether the size cannot be chosen: it is the data's, or, for data that are no pictures, that of params."""
-        return self.known.medium.shape is not None or "picture files" in self.known.medium.lacks
+        return self.known.medium.shape is not None or not self.known.medium.of_pictures
 
 
 def look(raw: Path, params: Params) -> Looks:
@@ -49,7 +49,7 @@ def look(raw: Path, params: Params) -> Looks:
     images = sum(found.counts.values())
     medium = found.medium
     shape = medium.shape
-    if shape is None and "picture files" in medium.lacks:
+    if shape is None and not medium.of_pictures:
         shape = to.shape_of(medium.sides)
     if shape is None:
         sizes = list(_sizes(found))

@@ -211,7 +211,7 @@ def _voices(train: Train, known: Known) -> Iterator[str]:
 def _sides(shown: str, recipe: Recipe, known: Known) -> Iterator[str]:
     if recipe.network not in WITHOUT_MAPS and 0 < min(known.shape[1:]) < SMALLEST:
         size = " x ".join(map(str, known.shape[:0:-1]))
-        of_size = known.medium.shape is None and "picture files" not in known.medium.lacks
+        of_size = known.medium.shape is None and known.medium.of_pictures
         fits = f"train.family to {', or '.join(_for_few_pixels())}"
         larger = "normalize.height and width to 8 or more"
         yield f"{shown} makes images of 8 x 8 and more, and these are {size}: set {larger if of_size else fits}"
@@ -250,7 +250,7 @@ def _metrics(select: Select, train: Train, known: Known) -> Iterator[str]:
         if needs not in (None, *_OF_MODELS, *known.medium.has):
             yield f"select.{key} names {metric!r}, which is of {words_for(str(needs))}: name another metric"
         elif (needs == "pairs of sounds" and (len(known.shape) != 2 or known.paired is False)) or (
-            needs in ("pairs of pictures", "source pictures") and "looks" in known.medium.lacks
+            needs in ("pairs of pictures", "source pictures") and not known.medium.has_looks
         ):
             yield f"select.{key} names {metric!r}, which is of {needs}: name another metric"
         elif needs == "attributes" and known.attributes is False:

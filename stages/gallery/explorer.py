@@ -176,7 +176,7 @@ def explorer_of(read: Read, sizes: Mapping[str, int], config: Mapping[str, Any],
     if mixing is not None:
         generators["generator"] = mixing
     strips, white = _strips(read, taken, medium), known.partner == "edges"
-    begins = {"lengths": _beginnings, "rows": _beginnings if "picture files" in medium.lacks else _clips}
+    begins = {"lengths": _beginnings, "rows": _clips if medium.of_pictures else _beginnings}
     beginnings = list(found(read, taken, medium)) if (found := begins.get(_way(taken, medium))) else []
     return Explorer(taken, medium, view, generators, mixing is not None, white, strips, known.judged, beginnings)
 
@@ -186,7 +186,7 @@ def _way(taken: Taken, medium: Medium) -> Way:
         return "noise"
     if medium.row is not None:
         return "rows"
-    return "drawing" if "picture files" not in medium.lacks else "lengths"
+    return "drawing" if medium.of_pictures else "lengths"
 
 
 def _joined(taken: Taken) -> int:
@@ -245,14 +245,14 @@ def packed(content: bytes) -> str:
 
 def _pictured(taken: Taken, medium: Medium) -> tuple[int, ...]:
     """The shape `(C,H,W)` of pictures in the strips; data that are no pictures are drawn in color (`Medium.pixels`)."""
-    if "picture files" not in medium.lacks:
+    if medium.of_pictures:
         return taken.image_shape
     return 3, *medium.cell(taken.image_shape)
 
 
 def _strips(read: Read, taken: Taken, medium: Medium) -> dict[str, str]:
     way = _way(taken, medium)
-    if medium.plots is not None or (way in ("lengths", "rows") and "picture files" in medium.lacks):
+    if medium.plots is not None or (way in ("lengths", "rows") and not medium.of_pictures):
         return {}  # they have no sheet of pictures side by side
     rows = _of_translations(read, taken) if taken.source_shape else _of_noise(read, _pictured(taken, medium))
     return {name: as_strip(images) for name, images in rows.items() if images is not None}

@@ -70,11 +70,6 @@ class Job:
         return self.params.shape_of(self.medium.sides)
 
     @property
-    def of_pictures(self) -> bool:
-        """Whether files are pictures; else their medium decodes them."""
-        return "picture files" not in self.medium.lacks
-
-    @property
     def partners(self) -> bool:
         return self.paired or self.params.partner is not None
 
@@ -215,7 +210,7 @@ def _usable(job: Job, rows: list[dict[str, Any]], broken: list[Broken]) -> Itera
     geometry = geometry_of(job.params)
     for row in rows:
         try:
-            yield _normal(job, geometry, row) if job.of_pictures else _sample(job, row)
+            yield _normal(job, geometry, row) if job.medium.of_pictures else _sample(job, row)
         except _UNUSABLE as reason:
             broken.append(Broken(row["key"], str(reason)))
 
@@ -302,7 +297,7 @@ def _makers(job: Job, row: dict[str, Any]) -> frozenset[Mark]:
 
 def _stored(job: Job, samples: list[Any]) -> Images:
     """Pictures, or samples `[C,*S]` of another medium, as they are stored: `[N,C,*S]`."""
-    if job.of_pictures:
+    if job.medium.of_pictures:
         return tensors(samples, job.params.channels)
     return compact(np.ascontiguousarray(np.stack(samples), np.float32))
 

@@ -171,6 +171,16 @@ class Medium:
     """The family to recommend if samples have attributes; None: that of pictures."""
 
     @property
+    def of_pictures(self) -> bool:
+        """Whether its files are encoded pictures; else the medium decodes them."""
+        return "picture files" not in self.lacks
+
+    @property
+    def has_looks(self) -> bool:
+        """Whether light and dark mean anything in its samples, so that they can be compared by their looks."""
+        return "looks" not in self.lacks
+
+    @property
     def shape(self) -> Shape | None:
         """The only shape of samples whose numbers have their own scale; None if samples may have any shape."""
         return None
@@ -212,7 +222,7 @@ class Medium:
     @property
     def shown_as(self) -> str | None:
         """The package `datasets`' name for such files: "Image", "Audio"; None if it has none."""
-        return None if "picture files" in self.lacks else "Image"
+        return "Image" if self.of_pictures else None
 
     @property
     def plots(self) -> Plots | None:

@@ -37,7 +37,7 @@ def detect(address: str, files: Sequence[Path]) -> tuple[list[Detected], Accurac
         detector = load_detector(address)
     except ReleaseError as error:
         raise UserError("release-without-detector", str(error)) from None
-    if "picture files" in medium_of(provenance_of(address)).lacks or detector.shape[0] not in (1, 3):
+    if not medium_of(provenance_of(address)).of_pictures or detector.shape[0] not in (1, 3):
         raise UserError(
             "detector-of-no-pictures",
             f"{address} makes no pictures: ask its detector in Python (mintage.load_detector)",

@@ -57,7 +57,7 @@ def shown_metrics(selection: Selection) -> dict[str, Metric]:
 def absent(selection: Selection, medium: Medium) -> list[tuple[list[str], str]]:
     """The titles of metrics that are not shown, or of other things not measured, grouped by reason."""
     offered = {None, *medium.has}
-    kind = medium.words.many if "picture files" in medium.lacks else "pictures"
+    kind = "pictures" if medium.of_pictures else medium.words.many
     of_pairs = {"pairs", f"pairs of {kind}"}
     of_sources = {f"source {kind}", *({"domains"} if selection.directions else of_pairs)}
     offered |= set() if selection.baseline is None else of_sources

@@ -72,7 +72,7 @@ class Reference:
         """The needs of metrics (`Metric.needs`) that these images and generators meet."""
         given = {
             "source": self._offered_by_pairs,
-            "domain": {"domains", *(["source pictures"] if self._has_looks else [])},
+            "domain": {"domains", *(["source pictures"] if self.medium.has_looks else [])},
         }
         beside = {*(["attributes"] if self.attributes else []), *(["encoder"] if self.encodes else [])}
         return {None, *self.medium.has, *beside, *given.get(self.condition or "", set())}
@@ -84,14 +84,10 @@ class Reference:
         return partners is not None and has_mask(partners.shape, self.holdout_split.shape)
 
     @property
-    def _has_looks(self) -> bool:
-        """Whether light and dark mean anything; in bars of music they do not."""
-        return "looks" not in self.medium.lacks
-
-    @property
     def _offered_by_pairs(self) -> set[str]:
         colored = self.holdout_split.shape[0] == _COLORS
-        by_rank = {1: {"pairs of sounds"}, 2: {"pairs of pictures", "source pictures"} if self._has_looks else set()}
+        of_planes = {"pairs of pictures", "source pictures"} if self.medium.has_looks else set()
+        by_rank = {1: {"pairs of sounds"}, 2: of_planes}
         rank = len(self.holdout_split.shape) - 1
         return {
             "pairs",

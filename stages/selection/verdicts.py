@@ -65,7 +65,7 @@ def copying(row: Row, params: Select, medium: Medium) -> dict[str, Any]:
         return {"copied": False, "known": False, "sentence": phrase}
     text = METRICS["near_copies"].text
     copied = share > floor + params.max_near_copies
-    many, changes = medium.words.many, "" if "looks" in medium.lacks else f", {_CHANGES}"
+    many, changes = medium.words.many, f", {_CHANGES}" if medium.has_looks else ""
     phrase = (
         f"{text(share)} of the {many} are copies of training {many}{changes} (held-out ones, by chance: {text(floor)})"
     )

@@ -96,11 +96,6 @@ class Source:
     readers: int = 1
     """How many contents may be read at once, by threads: more than one if each has to be waited for."""
 
-    @property
-    def of_pictures(self) -> bool:
-        """Whether contents are encoded pictures; else the medium decodes them."""
-        return "picture files" not in self.medium.lacks
-
     def known(self, to: Normalize) -> Known:
         """What is known from names about the normalized data before an image is read; `to` is normalize's params."""
         return Known(

@@ -61,7 +61,7 @@ def in_scenes(source: Source, scenes: Scenes, max_pixels: int) -> Source:
     one folder. Raises UserError on a source without pictures or with partners, on frames of different sizes or with
     equal numbers in a scene, on an archive whose folders come in pieces, and if no scene is long enough.
     """
-    if not source.of_pictures or source.paired or source.medium.shape is not None:
+    if not source.medium.of_pictures or source.paired or source.medium.shape is not None:
         many = source.medium.words.many
         what = "which has partners already" if source.paired else f"and these are {many}"
         raise UserError("scenes-of-pictures", f"ingest.scenes is of pictures without partners, {what}: set it to null")

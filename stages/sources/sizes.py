@@ -15,8 +15,8 @@ LOOKED_AT = 20
 
 def notes_of_size(source: Source, to: Normalize) -> Iterator[str]:
     """A sentence where some of the first pictures have too few pixels; what cannot be read is left to ingest."""
-    if not source.of_pictures or to.fit == "pad" or to.upscale == "allow":  # nothing is enlarged, or is meant to be
-        return
+    if not source.medium.of_pictures or to.fit == "pad" or to.upscale == "allow":
+        return  # nothing is enlarged, or is meant to be
     found, least = list(_pixels(islice(source.images, LOOKED_AT))), to.height * to.width
     if few := sum(pixels < least for pixels in found):
         yield (

@@ -81,7 +81,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
         one = params.model_copy(update={"domains": None})
         return of_domains(tree, params.domains, lambda domain: tree_source(name, domain, one, readers, wanted))
     maps = 0 if params.pairs is None else params.pairs.maps
-    if maps and not _of_pictures(wanted):
+    if maps and not wanted.medium.of_pictures:
         raise UserError(
             "maps-of-pictures",
             f"ingest.pairs names {2 + maps} folders, and only pictures have maps, not {wanted.medium.words.many}: name "
@@ -118,7 +118,7 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
 def _instead(tree: Tree, survey: Survey, parts: Parts, wanted: Wanted) -> str:
     """What a folder without images has in their place, and what to do."""
     skipped = survey.skipped
-    if _of_pictures(wanted) and (pictures := skipped.pictures(parts)):
+    if wanted.medium.of_pictures and (pictures := skipped.pictures(parts)):
         return f", but {pictures}: {CONVERT}"
     if survey.images[()] or not (advice := tree.advice()):
         return ": add some, or remove the folder"
@@ -126,12 +126,8 @@ def _instead(tree: Tree, survey: Survey, parts: Parts, wanted: Wanted) -> str:
     return f"{only}: {advice}"
 
 
-def _of_pictures(wanted: Wanted) -> bool:
-    return "picture files" not in wanted.medium.lacks
-
-
 def _notes(survey: Survey, partners: int, count: int, paired: bool, wanted: Wanted) -> list[str]:
-    notes = [*survey.left_out.notes(), *survey.skipped.notes(wanted.medium.words, _of_pictures(wanted))]
+    notes = [*survey.left_out.notes(), *survey.skipped.notes(wanted.medium.words, wanted.medium.of_pictures)]
     if paired and partners > count:
         notes.append(f"left out {counted(partners - count, 'image')} of the second folder, nobody's partner")
     return notes

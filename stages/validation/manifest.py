@@ -32,7 +32,7 @@ class Manifest(DataFacts):
     @property
     def no_looks(self) -> str | None:
         """Why images have no looks to compare; None if they have."""
-        if "looks" in self.medium.lacks:
+        if not self.medium.has_looks:
             return self.medium.lacks["looks"]
         _, height, width = self.shape
         if min(height, width) < LEAST_SIDE:

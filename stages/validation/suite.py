@@ -78,7 +78,7 @@ def not_checked(manifest: Manifest, twins: Twins, drift: Drift) -> list[dict[str
     if reason := manifest.medium.lacks.get("copies"):
         left_out.append({"name": "Copies", "reason": reason})
     if manifest.no_looks is not None:
-        what = "Near-duplicates and outliers" if "looks" in manifest.medium.lacks else "Near-duplicates"
+        what = "Near-duplicates" if manifest.medium.has_looks else "Near-duplicates and outliers"
         left_out.append({"name": what, "reason": manifest.no_looks})
     if not twins.complete:
         reason = "so many images share a perceptual hash that not all could be compared; what was found is shown"
@@ -188,7 +188,7 @@ def _plain(manifest: Manifest, limits: Validate) -> list[Check]:
 
 
 def _reach(manifest: Manifest, limits: Validate) -> list[Check]:
-    if manifest.flat or "looks" in manifest.medium.lacks:
+    if manifest.flat or not manifest.medium.has_looks:
         return []
     least = limits.min_reach
     name = f"From their darkest value to their brightest, the images reach over {100 * least:g}% of [-1, 1]"
@@ -246,7 +246,7 @@ def _classes_advice(manifest: Manifest) -> str:
 
 
 def _outliers(images: pd.DataFrame, manifest: Manifest, limits: Validate) -> list[Check]:
-    if "looks" in manifest.medium.lacks:
+    if not manifest.medium.has_looks:
         return []
     share, severity = limits.max_outliers, limits.severity
     darkest, brightest = brightness_fence(images, limits.outlier_fence)
@@ -265,7 +265,7 @@ def _enlarged(images: pd.DataFrame, manifest: Manifest) -> list[Check]:
     """A warning on pictures of fewer pixels than normalize makes of them; nothing where there is none."""
     sides = manifest.shape[1:]
     asked = prod(sides)
-    if "picture files" in manifest.medium.lacks or (images["source_pixels"] >= asked).all():
+    if not manifest.medium.of_pictures or (images["source_pixels"] >= asked).all():
         return []
     size = " x ".join(map(str, sides))
     name = f"Every source has at least the {asked:,} pixels ({size}) that normalize makes of it"
@@ -289,7 +289,7 @@ def _of_medium(medium: Medium) -> list[Check]:
 
 def drift_suite(drift: Drift, medium: Medium, limit: float, severity: Severity) -> list[Check]:
     """The comparisons with the last release, if there is one."""
-    shown = "looks" not in medium.lacks
+    shown = medium.has_looks
     words = {
         "brightness": "Images are as bright" if shown else "The means of images are as high",
         "contrast": "Images have as much contrast" if shown else "The deviations within images are as large",
