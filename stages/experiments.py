@@ -7,11 +7,11 @@ columns, hundreds of them, are in `dvc exp show`. Writes nothing.
 import csv
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from mintage.metrics import number, percent
 from stages.common.changes import differ
+from stages.common.dvc import dvc_command, reason_of
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
@@ -45,12 +45,10 @@ def main() -> None:
 
 def experiments(arguments: Sequence[str]) -> list[Row]:
     """A row for each experiment, with all of DVC's columns: the workspace, the commits, and each one's experiments."""
-    command = [sys.executable, "-m", "dvc", "exp", "show", "--csv", "--no-pager", *arguments]
+    command = dvc_command("exp", "show", "--csv", "--no-pager", *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or "no reason given").splitlines()
-        reason = next((line for line in said if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
-        raise UserError("experiments-unavailable", f"dvc cannot show experiments: {reason}")
+        raise UserError("experiments-unavailable", f"dvc cannot show experiments: {reason_of(done)}")
     return list(csv.DictReader(done.stdout.splitlines()))
 
 

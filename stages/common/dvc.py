@@ -42,10 +42,14 @@ def run_dvc(*arguments: str, folder: Path = Path()) -> str:
     settle_git(folder)
     done = subprocess.run(dvc_command(*arguments), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        reason = next((line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")), said[-1])
-        raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {reason}")
+        raise UserError("dvc-failed", f"dvc {' '.join(arguments[:2])} failed: {reason_of(done)}")
     return done.stdout.strip()
+
+
+def reason_of(failed: "subprocess.CompletedProcess[str]") -> str:
+    """Why a DVC command failed, by its own line on it, else by its last one."""
+    said = failed.stderr.strip().splitlines() or [f"exit code {failed.returncode}"]
+    return next((line for line in said if line.startswith("ERROR: ")), said[-1]).removeprefix("ERROR: ")
 
 
 def has_changed(stage: str, path: str, folder: Path = Path()) -> bool:

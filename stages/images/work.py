@@ -145,16 +145,13 @@ def normalize_shard(job: Job, shard: Shard) -> Finished:
         try:
             with replacing_directory(folder) as partial:
                 made_by = [asdict(mark) for mark in sorted(_write(job, shard, partial, broken), key=str)]
-                first = [asdict(image) for image in broken[:LISTED]]
-                write_json(partial / DONE, {"broken": len(broken), "first_broken": first, "makers": made_by})
+                named = [asdict(image) for image in broken[:LISTED]]
+                write_json(partial / DONE, {"broken": len(broken), "first_broken": named, "makers": made_by})
         except TooManyBrokenError:
             return Finished(folder, len(shard.held_out), len(broken), broken[:LISTED], [])
     found = read_json(folder / DONE)
-    first_broken, makers = (
-        [Broken(**image) for image in found["first_broken"]],
-        [Mark(**one) for one in found["makers"]],
-    )
-    return Finished(folder, len(shard.held_out), found["broken"], first_broken, makers)
+    first = [Broken(**image) for image in found["first_broken"]]
+    return Finished(folder, len(shard.held_out), found["broken"], first, [Mark(**one) for one in found["makers"]])
 
 
 def _identity(job: Job, shard: Shard) -> str:
