@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="mintage-tests-")
 atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
+os.environ.setdefault("TESTS_TOGETHER", tempfile.tempdir)  # the folder of the one that starts all workers
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # of tests that import onnxruntime
 gc.set_threshold(10_000)  # at 700 a third of a test with boto3 was the search for garbage among what it reads
 # Nothing is judged by how long it takes: a machine may be busy. A change is judged by the same examples each time;

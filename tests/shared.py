@@ -5,11 +5,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 
-def of_all_workers(factory: pytest.TempPathFactory) -> Path:
+def of_all_workers(factory: "pytest.TempPathFactory") -> Path:
     """The folder of temporary files that all workers of this session have in common."""
     own = factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -23,7 +25,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
         yield
 
 
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def made_once(factory: "pytest.TempPathFactory", name: str, make: Callable[[Path], object]) -> Path:
     """A folder that `make` has filled, for all workers: read it, or copy it."""
     shared = of_all_workers(factory)
     with one_at_a_time(shared / f"{name}.lock"):

@@ -6,18 +6,17 @@ import os
 import resource
 import signal
 import sys
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from tests.forked import Forked, Started, become
 from tests.stages.tiny_data import ROOT
 
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["stages.train", "tests.stages.warm"])
+IMPORTED = ["stages.train", "tests.stages.warm"]
 
 
-def start_train_stage(folder: Path, **limits: Any) -> BaseProcess:
+def start_train_stage(folder: Path, **limits: Any) -> Forked:
     return start_stage(folder, "train", **limits)
 
 
@@ -25,7 +24,7 @@ def run_train_stage(folder: Path) -> str:
     return run_stage_in(folder, "train")
 
 
-def start_stage(folder: Path, stage: str, *arguments: str, **limits: Any) -> BaseProcess:
+def start_stage(folder: Path, stage: str, *arguments: str, **limits: Any) -> Forked:
     """`python -m stages.STAGE ARGUMENTS` in `folder`; all it prints goes to `output.txt` there.
 
     Args:
@@ -33,9 +32,21 @@ def start_stage(folder: Path, stage: str, *arguments: str, **limits: Any) -> Bas
             state `every` so many seconds; the process halts, to be killed, once a file is in place whose path matches
             `halts_behind`: on a busy machine it would be over before anyone looks.
     """
-    process = _FORKED.Process(target=_stage, args=(folder, stage, arguments), kwargs=limits)
+    return Forked(__name__, {"folder": str(folder), "stage": stage, "arguments": arguments, "limits": limits})
+
+
+def start(order: dict[str, Any]) -> Started:
+    """The stage ends without Python's own end, which would free at length what was imported."""
+    process = multiprocessing.get_context("fork").Process(target=_stage, args=(order,), kwargs=order["limits"])
     process.start()
-    return process
+
+    def wait() -> int:
+        process.join()
+        assert process.exitcode is not None
+        return process.exitcode
+
+    assert process.pid is not None
+    return process.pid, wait
 
 
 def run_stage_in(folder: Path, stage: str, **limits: Any) -> str:
@@ -54,9 +65,7 @@ def try_stage_in(folder: Path, stage: str, *arguments: str, **limits: Any) -> tu
 
 
 def _stage(
-    folder: Path,
-    stage: str,
-    arguments: tuple[str, ...],
+    order: dict[str, Any],
     *,
     largest_file: int | None = None,
     every: float | None = None,
@@ -64,7 +73,9 @@ def _stage(
 ) -> None:
     from stages.common.errors import run_stage
 
-    module = importlib.import_module(f"stages.{stage}")  # and no other: which code is loaded is what a state is of
+    become(order)
+    name = f"stages.{order['stage']}"
+    module = importlib.import_module(name)  # and no other: which code is loaded is what a state is of
     if every is not None:
         from stages.common import keeping
 
@@ -74,12 +85,11 @@ def _stage(
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     if halts_behind is not None:
         _halt_behind(halts_behind)
-    os.chdir(folder)
     sys.stdout = sys.stderr = output = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
     for stream in (1, 2):  # of processes that it starts, too
         os.dup2(output.fileno(), stream)
     os.environ["PYTHONPATH"] = str(ROOT)
-    sys.argv = [f"stages.{stage}", *arguments]
+    sys.argv = [name, *order["arguments"]]
     run_stage(module.main)
 
 

@@ -1,13 +1,11 @@
 """What a training and an evaluator that were stopped keep, and what they say, when they go on with changed params."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -162,12 +160,11 @@ def said_of_another_code(monkeypatch: pytest.MonkeyPatch, before: dict[str, Any]
 
 def interrupted(folder: Path, stage: str, states: str) -> str:
     """What a stage prints that is ended by Ctrl-C once it has saved such a state."""
-    process: BaseProcess = start_stage(folder, stage, every=0.0)  # a minute is longer than any test
+    process = start_stage(folder, stage, every=0.0)  # a minute is longer than any test
     deadline = time.monotonic() + 120
     while not list(folder.glob(states)) and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert process.pid
-    os.kill(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     process.join()
     said = (folder / "output.txt").read_text()
     assert process.exitcode == INTERRUPTED, said

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from stages.common.errors import INTERRUPTED
+from tests.forked import Forked
 from tests.stages.forked import start_train_stage
 from tests.stages.test_train import OFTEN, SHORT, outputs, saved_states, train, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import ROOT, write_params
@@ -36,19 +36,19 @@ def two(folder: Path, **changes: Any) -> Path:
     return folder
 
 
-def training(process: BaseProcess) -> list[psutil.Process]:
+def training(process: Forked) -> list[psutil.Process]:
     """The processes that play, in the order of their ranks, once they do."""
     return sorted(psutil.Process(process.pid).children(), key=lambda child: int(child.environ()["RANK"]))
 
 
-def until_it_plays(folder: Path) -> BaseProcess:
+def until_it_plays(folder: Path) -> Forked:
     process = start_train_stage(folder)
     wait_for_a_new_state(folder, process.is_alive)
     assert process.is_alive(), (folder / "output.txt").read_text()
     return process
 
 
-def ended(process: BaseProcess, folder: Path) -> tuple[int | None, str]:
+def ended(process: Forked, folder: Path) -> tuple[int | None, str]:
     """How it ended, within five minutes, and everything printed."""
     process.join(timeout=300)
     return process.exitcode, (folder / "output.txt").read_text()

@@ -1,6 +1,5 @@
 """Loaded before the stages are forked: what they import late, and what torch's exporter builds at its first use."""
 
-import gc
 import logging
 import warnings
 
@@ -16,5 +15,3 @@ know_operators()
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     torch.onnx.export(torch.nn.Linear(1, 1), (torch.zeros(2, 1),), dynamo=True, verbose=False)
-gc.collect()
-gc.freeze()  # each of the forked would look at all of it for garbage, and so copy it
