@@ -22,11 +22,15 @@ from tests.flows.toy import ROOT, make_workspace
 from tests.refusals import refused
 
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
-worker = pytest.importorskip("prefect_kubernetes.worker")
 
 VERSIONS = ["1.28", "1.32", "1.35"]
 WORKER = list(YAML(typ="safe").load_all(ROOT / "flows/kubernetes/worker.yaml"))
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _on_a_cluster() -> None:
+    pytest.importorskip("prefect_kubernetes.worker")  # half a second, which no other worker of the tests needs
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,8 @@ def registered(workspace: Path, server: str) -> str:
 
 def job_of(server: str, deployment: str, **variables: Any) -> tuple[FlowRun, dict[str, Any]]:
     """A run of the deployment, and the job that Prefect's worker would ask the cluster for."""
+
+    worker = pytest.importorskip("prefect_kubernetes.worker")
 
     async def made() -> tuple[FlowRun, dict[str, Any]]:
         async with PrefectClient(server) as client:

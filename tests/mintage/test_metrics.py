@@ -6,8 +6,6 @@ import pytest
 import torch
 from scipy.linalg import sqrtm  # type: ignore[import-untyped]
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
-from torchmetrics.image.kid import KernelInceptionDistance
 
 from mintage.metrics.accuracy import accuracy, share_error
 from mintage.metrics.distances import nearest_rows
@@ -105,6 +103,8 @@ class AsTheyAre(nn.Module):
 
 
 def test_the_frechet_distance_is_that_of_torchmetrics() -> None:
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
     real, fake = normal(400, 6, 0), normal(300, 6, 1) @ random_covariance(6, 2) + 1
     theirs = FrechetInceptionDistance(feature=AsTheyAre(), normalize=False).set_dtype(torch.float64)
     theirs.update(real, real=True)
@@ -115,6 +115,8 @@ def test_the_frechet_distance_is_that_of_torchmetrics() -> None:
 @pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`")
 @pytest.mark.parametrize("shift", [0.0, 0.3, 2.0])
 def test_the_kernel_distance_is_that_of_torchmetrics_on_one_subset_of_all_rows(shift: float) -> None:
+    from torchmetrics.image.kid import KernelInceptionDistance
+
     real, fake = normal(300, 6, 0), normal(300, 6, 1) + shift
     theirs = KernelInceptionDistance(feature=AsTheyAre(), subsets=1, subset_size=300, coef=1.0).set_dtype(torch.float64)
     theirs.update(real, real=True)

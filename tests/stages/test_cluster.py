@@ -12,7 +12,6 @@ from pathlib import Path
 
 import dask
 import pytest
-from distributed import LocalCluster
 
 from stages.common import cluster
 from stages.common.errors import TemporaryError
@@ -139,6 +138,8 @@ def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence(capsys: pytest
 
 
 def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
     alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     here = LocalCluster(**alone)  # type: ignore[no-untyped-call]
     with here, dask.config.set({"scheduler-address": here.scheduler_address}):

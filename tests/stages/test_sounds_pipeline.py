@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import onnxruntime
 import pytest
@@ -97,6 +96,8 @@ def test_samples_are_marked_wavs_of_the_class_that_was_asked_for(finished: Path,
 
 
 def test_parquet_opens_as_audio_with_the_names_of_classes(finished: Path) -> None:
+    import datasets
+
     (table,) = read_tables(finished / "samples")
     features = datasets.Features.from_arrow_schema(table.schema)
     assert isinstance(features["image"], datasets.Audio)

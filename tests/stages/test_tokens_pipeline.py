@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import onnxruntime
 import pytest
@@ -95,6 +94,8 @@ def test_it_is_said_whether_the_game_beat_likelihood_alone(finished: Path) -> No
 
 
 def test_samples_are_text_that_other_programs_open(finished: Path, tmp_path: Path) -> None:
+    import datasets
+
     (table,) = read_tables(finished / "samples")
     model = mintage.load(finished / "models/selected")
     expected = texts(model.write(24, seed=0), MEDIUM.vocabulary)
