@@ -55,14 +55,15 @@ def word_in(path: Path) -> Tensor:
 
 
 def shaped_noise(train: Dataset, label: Tensor, seed: int) -> Tensor:
-    """Noise `[N,1,T]` with the mean loudness, at each frequency and time, of the word's training sounds."""
+    """Noise `[N,1,T]` with the mean loudness, at each frequency and time, of the training sounds of each label."""
     assert train.label is not None
-    drawn = torch.randn(len(label), 1, LENGTH, generator=stream(seed, "noise"))
+    length = train.shape[-1]
+    drawn = torch.randn(len(label), 1, length, generator=stream(seed, "noise"))
     made = torch.empty_like(drawn)
     for word in range(int(label.max()) + 1):
         sounds = train.image[train.label == word]
         heights = torch.fft.rfft(sounds).abs().square().mean(0).sqrt()
-        colored = torch.fft.irfft(torch.fft.rfft(drawn[label == word]) * heights, LENGTH)
+        colored = torch.fft.irfft(torch.fft.rfft(drawn[label == word]) * heights, length)
         envelope = torch.nn.functional.avg_pool1d(sounds.square().mean(0)[None], 257, 1, 128)[0].sqrt()
         colored = colored * envelope
         made[label == word] = colored * (sounds.square().mean() / colored.square().mean()).sqrt()

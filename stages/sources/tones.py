@@ -39,6 +39,11 @@ class Options(Section):
         description="e.g. [0, 5, 10]: each tone has itself under white noise as its partner, so many decibels below "
         "it, one of these by chance; null: none has a partner",
     )
+    background: Annotated[float, Field(ge=0, le=100)] | None = Field(
+        40.0,
+        description="decibels by which a tone is louder than the pink noise behind it, as recorded sounds have some; "
+        "null: silence, and a generator is judged by how silent it is",
+    )
     seed: Seed = Field(0, description="which tones, and which noise")
 
 
@@ -62,7 +67,7 @@ def _sounds(options: Options) -> Iterator[RawImage]:
 
 def _encoded(options: Options, number: int, part: int) -> bytes:
     """The tone of this number, or the tone with noise."""
-    tone = draw_tone(options.length, options.seed, number)[None]
+    tone = draw_tone(options.length, options.seed, number, options.background)[None]
     if options.decibels is None:
         return encode_wav(tone, RATE)
     random = np.random.default_rng([options.seed, number, 1])  # a different stream from the tone's
@@ -70,12 +75,26 @@ def _encoded(options: Options, number: int, part: int) -> bytes:
     return encode_wav(mixed(tone.astype(np.float32), noise.astype(np.float32), decibels)[part], RATE)
 
 
-def draw_tone(length: int, seed: int, number: int) -> npt.NDArray[np.float64]:
-    """A tone of each kind in turn, with random pitch and loudness: `[length]` in [-1,1]."""
+def draw_tone(length: int, seed: int, number: int, background: float | None = 40.0) -> npt.NDArray[np.float64]:
+    """A tone of each kind in turn, with random pitch and loudness: `[length]` in [-1,1].
+
+    It is `background` decibels louder than the pink noise behind it, if that is not None.
+    """
     random = np.random.default_rng([seed, number])
     hertz = _LOWEST * (_HIGHEST / _LOWEST) ** random.uniform()
     seconds, loudness = np.arange(length) / RATE, random.uniform(0.4, 0.9)
     heard = list(TONES.values())[number % len(TONES)](seconds, hertz)
     ends = np.minimum(1, np.minimum(np.arange(length) + 1, np.arange(length, 0, -1)) / (_FADE * length))
     sound: npt.NDArray[np.float64] = loudness * ends * heard
-    return sound
+    if background is None:
+        return sound
+    noise = _pink(length, np.random.default_rng([seed, number, 2]))  # a different stream from that of `decibels`
+    return mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), background)[1][0].astype(np.float64)
+
+
+def _pink(length: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Noise `[length]` with as much power in each octave, as most rooms and recorders have it, and mean 0."""
+    spectrum = np.fft.rfft(random.standard_normal(length))
+    spectrum[0] = 0
+    spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
+    return np.fft.irfft(spectrum, length)
