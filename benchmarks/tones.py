@@ -1,5 +1,7 @@
 """How drawn tones are judged before louder and fainter backgrounds: `python -m benchmarks.tones` prints a table."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,15 +14,15 @@ from mintage.metrics.accuracy import accuracy
 from mintage.metrics.frechet import frechet_distance
 from stages.common.errors import run_stage
 from stages.common.stage import parser_of
-from stages.sources.tones import TONES, draw_tone
+from stages.sources.tones import BACKGROUND, TONES, draw_tone
 
 LENGTH, TRAIN, HELD = 1024, 3200, 800
-BACKGROUND, OTHERS = 40.0, (60.0, 50.0, 30.0, 20.0, 10.0)
-"""Decibels of a tone above the noise behind it: of those that teach the classifier, and of others."""
+LEVELS = (50.0, 40.0, 30.0, 20.0, 15.0, 10.0, 5.0)
+"""Decibels of a tone above the noise behind it."""
 
 
-def tones(numbers: range, background: float | None = BACKGROUND) -> tuple[Tensor, Tensor]:
-    """The tones `[N,1,T]` of example `tones_wavegan`, before one background, and their kinds."""
+def tones(numbers: range, background: Sequence[float] | None = BACKGROUND) -> tuple[Tensor, Tensor]:
+    """The tones `[N,1,T]` of example `tones_wavegan`, and their kinds."""
     drawn = np.stack([draw_tone(LENGTH, 0, number, background) for number in numbers]).astype(np.float32)
     return torch.from_numpy(drawn)[:, None], torch.tensor([number % len(TONES) for number in numbers])
 
@@ -33,9 +35,9 @@ def main() -> None:
     judge = judge_of(data, 12_000)
     real, asked = features_of(judge, held), kinds[:HELD]
     rows = {
-        f"real, {BACKGROUND:.0f} dB above their background": train[:HELD],
-        **{f"the same, {level:.0f} dB above it": tones(shown, level)[0] for level in OTHERS},
-        "the same, without one": tones(shown, None)[0],
+        "real": train[:HELD],
+        **{f"all {level:.0f} dB above their background": tones(shown, [level])[0] for level in LEVELS},
+        "without a background": tones(shown, None)[0],
         "noise of each kind's spectrum and loudness": shaped_noise(data, asked, 0),
     }
     print("| tones | Frechet distance | taken for their kind |\n| --- | --- | --- |")

@@ -1,6 +1,6 @@
 """Tones drawn by a seed: pure ones, chords, and tones that rise or fall, under noise too, without a download."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,6 +21,9 @@ _LOWEST, _HIGHEST = 200.0, 800.0
 _FADE = 0.1
 """Share of a sound in which it fades in, and in which it fades out."""
 Seconds = npt.NDArray[np.float64]
+Levels = Annotated[list[Annotated[float, Field(ge=-60, le=60)]], Field(min_length=1)]
+BACKGROUND = [20.0, 30.0, 40.0]
+"""Several, so that who judges sounds learns that the background does not matter."""
 
 TONES: dict[str, Callable[[Seconds, float], Any]] = {
     "chord": lambda seconds, hertz: sum(np.sin(2 * np.pi * hertz * ratio * seconds) for ratio in (1, 5 / 4, 3 / 2)) / 3,
@@ -34,15 +37,15 @@ TONES: dict[str, Callable[[Seconds, float], Any]] = {
 class Options(Section):
     sounds: Count = Field(4000, description="how many to draw")
     length: Annotated[int, Field(ge=64, le=2**20)] = Field(1024, description="samples, of which a second has 8000")
-    decibels: Annotated[list[Annotated[float, Field(ge=-60, le=60)]], Field(min_length=1)] | None = Field(
+    decibels: Levels | None = Field(
         None,
         description="e.g. [0, 5, 10]: each tone has itself under white noise as its partner, so many decibels below "
         "it, one of these by chance; null: none has a partner",
     )
-    background: Annotated[float, Field(ge=0, le=100)] | None = Field(
-        40.0,
-        description="decibels by which a tone is louder than the pink noise behind it, as recorded sounds have some; "
-        "null: silence, and a generator is judged by how silent it is",
+    background: Levels | None = Field(
+        BACKGROUND,
+        description="by how many decibels a tone is louder than the pink noise behind it, one of these by chance, as "
+        "recorded sounds have some; null: silence, and a generator is judged by how silent it is",
     )
     seed: Seed = Field(0, description="which tones, and which noise")
 
@@ -75,10 +78,12 @@ def _encoded(options: Options, number: int, part: int) -> bytes:
     return encode_wav(mixed(tone.astype(np.float32), noise.astype(np.float32), decibels)[part], RATE)
 
 
-def draw_tone(length: int, seed: int, number: int, background: float | None = 40.0) -> npt.NDArray[np.float64]:
+def draw_tone(
+    length: int, seed: int, number: int, background: Sequence[float] | None = BACKGROUND
+) -> npt.NDArray[np.float64]:
     """A tone of each kind in turn, with random pitch and loudness: `[length]` in [-1,1].
 
-    It is `background` decibels louder than the pink noise behind it, if that is not None.
+    It is one of `background`, by chance, in decibels louder than the pink noise behind it; None: than silence.
     """
     random = np.random.default_rng([seed, number])
     hertz = _LOWEST * (_HIGHEST / _LOWEST) ** random.uniform()
@@ -88,8 +93,9 @@ def draw_tone(length: int, seed: int, number: int, background: float | None = 40
     sound: npt.NDArray[np.float64] = loudness * ends * heard
     if background is None:
         return sound
-    noise = _pink(length, np.random.default_rng([seed, number, 2]))  # a different stream from that of `decibels`
-    return mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), background)[1][0].astype(np.float64)
+    random = np.random.default_rng([seed, number, 2])  # a different stream from that of `decibels`
+    noise, decibels = _pink(length, random), background[random.integers(len(background))]
+    return mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), decibels)[1][0].astype(np.float64)
 
 
 def _pink(length: int, random: np.random.Generator) -> npt.NDArray[np.float64]:

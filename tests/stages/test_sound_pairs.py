@@ -14,6 +14,7 @@ from stages.common.foresight import Known, require_fit
 from stages.common.shards import ShardReader
 from stages.media.images import Images
 from stages.media.sounds import Sounds
+from stages.sources.tones import draw_tone
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingested, normalized
@@ -126,8 +127,11 @@ def test_drawn_tones_have_themselves_under_noise_as_partners_where_that_is_asked
     for side in ("train", "holdout"):
         levels = decibels(*pairs(tmp_path, side))
         assert np.abs(levels[:, None] - [0, 10]).min(1).max() < 0.1
-    alone = ingested(tmp_path / "alone", source="tones", path="data/source", options={"sounds": 40, "length": 1600})
+    options = {"sounds": 40, "length": 1600, "background": None}
+    alone = ingested(tmp_path / "alone", source="tones", path="data/source", options=options)
     assert "partner" not in alone.column_names
+    kept = {row["key"]: row["image"]["bytes"] for row in alone.to_pylist()}
+    assert np.abs(decode_wav(kept["tone-000007"])[0] - draw_tone(1600, 0, 7, None)).max() < 2 / FULL
 
 
 def test_both_channels_of_both_are_mixed_into_one(tmp_path: Path) -> None:

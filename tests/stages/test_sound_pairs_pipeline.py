@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noise.write_bytes(encode_wav(0.1 * random.standard_normal((1, 9000)), 8000))
         (folder / "data/source" / side).mkdir()
         for number in range(count):
-            sound = encode_wav(draw_tone(4000, seed, number)[None], 8000)
+            sound = encode_wav(draw_tone(4000, seed, number, None)[None], 8000)
             (folder / f"data/source/{side}/{number:02d}.wav").write_bytes(sound)
     return run_pipeline(folder, PARAMS)
 
@@ -100,7 +100,7 @@ def test_the_release_takes_noise_off_files_of_any_length_rate_and_number_of_chan
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = 0.05 * np.random.default_rng(1).standard_normal((1, 20_000))
-    clean = draw_tone(20_000, 3, 2)[None]
+    clean = draw_tone(20_000, 3, 2, None)[None]
     for name, sound, rate in (
         ("long.wav", clean + noise, 8000),
         ("short.wav", (clean + noise)[:, :100], 8000),
@@ -129,8 +129,8 @@ def test_the_release_takes_noise_off_files_of_any_length_rate_and_number_of_chan
 
 def test_a_file_that_is_no_sound_is_named_and_the_others_are_translated(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "noisy").mkdir()
-    (tmp_path / "noisy/a.wav").write_bytes(encode_wav(draw_tone(600, 3, 2)[None], 8000)[:-30])
-    (tmp_path / "noisy/b.wav").write_bytes(encode_wav(draw_tone(600, 3, 2)[None], 8000))
+    (tmp_path / "noisy/a.wav").write_bytes(encode_wav(draw_tone(600, 3, 2, None)[None], 8000)[:-30])
+    (tmp_path / "noisy/b.wav").write_bytes(encode_wav(draw_tone(600, 3, 2, None)[None], 8000))
     model = str(finished / "models/selected")
     code, printed = try_stage_in(tmp_path, "translate", "noisy", "--out", "made", "--release", model)
     assert (code, "1 sound cannot be read: 'a.wav' (it is cut off" in printed) == (2, True), printed
