@@ -88,14 +88,16 @@ def draw_tone(
     random = np.random.default_rng([seed, number])
     hertz = _LOWEST * (_HIGHEST / _LOWEST) ** random.uniform()
     seconds, loudness = np.arange(length) / RATE, random.uniform(0.4, 0.9)
-    heard = list(TONES.values())[number % len(TONES)](seconds, hertz)
+    wave = list(TONES.values())[number % len(TONES)](seconds, hertz)
     ends = np.minimum(1, np.minimum(np.arange(length) + 1, np.arange(length, 0, -1)) / (_FADE * length))
-    sound: npt.NDArray[np.float64] = loudness * ends * heard
+    sound: npt.NDArray[np.float64] = loudness * ends * wave
     if background is None:
         return sound
     random = np.random.default_rng([seed, number, 2])  # a different stream from that of `decibels`
-    noise, decibels = _pink(length, random), background[random.integers(len(background))]
-    return mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), decibels)[1][0].astype(np.float64)
+    noise, decibels = _pink(length, random), background[int(random.integers(len(background)))]
+    _, heard = mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), decibels)
+    before: npt.NDArray[np.float64] = heard[0].astype(np.float64)
+    return before
 
 
 def _pink(length: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
