@@ -96,8 +96,8 @@ def draw_tone(
     random = np.random.default_rng([seed, number, 2])  # a different stream from that of `decibels`
     noise, decibels = _pink(length, random), background[int(random.integers(len(background)))]
     _, heard = mixed(sound[None].astype(np.float32), noise[None].astype(np.float32), decibels)
-    before: npt.NDArray[np.float64] = heard[0].astype(np.float64)
-    return before
+    over_noise: npt.NDArray[np.float64] = heard[0].astype(np.float64)
+    return over_noise
 
 
 def _pink(length: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
