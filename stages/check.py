@@ -34,7 +34,7 @@ from stages.sources import Source, checked_options, has_attributes, medium_from,
 from stages.sources.few import too_few
 from stages.sources.labels import file_beside
 from stages.sources.names import needs_no_word, of_system
-from stages.sources.sizes import notes_of_size
+from stages.sources.sizes import too_small
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -47,7 +47,7 @@ def main() -> None:
     source = check(params, outputs(Path("dvc.yaml")))
     if params.upload.publish == "runs":
         publish_again(Path())
-    print("nothing is wrong, as far as can be known before a run")
+    print("nothing was found that would stop a run")
     of_data = _notes_of_data(params) if source is None else _notes_of_source(source, params)
     notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _unread(params.ingest), of_data]
     for note in chain.from_iterable(notes):
@@ -65,7 +65,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
     problems = [
         *of_source,
         *unread,
-        *([] if source is None else too_few(params, source)),
+        *([] if source is None else [*too_few(params, source), *_too_small(params, source, stops=True)]),
         *_store(params, root),
         *_card(params.upload),
         *_moved(params, root),
@@ -320,9 +320,16 @@ def _notes_of_data(params: Params) -> Iterator[str]:
 
 def _notes_of_source(source: Source, params: Params) -> Iterator[str]:
     """What its names tell, and the sizes of its first pictures."""
-    with suppress(ModuleNotFoundError):
-        yield from notes_of_size(source, params.normalize)
+    yield from _too_small(params, source, stops=False)
     yield from source.notes
+
+
+def _too_small(params: Params, source: Source, stops: bool) -> Iterator[str]:
+    """A sentence on small pictures, if normalize surely stops for them, or surely not yet, as asked."""
+    with suppress(ModuleNotFoundError):  # a machine that only starts stages lacks Pillow
+        sentence, will_stop = too_small(source, params.normalize)
+        if sentence and will_stop == stops:
+            yield sentence
 
 
 def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[str]]:

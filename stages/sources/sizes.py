@@ -13,17 +13,21 @@ LOOKED_AT = 20
 """Pictures that are looked at, in the order of the source."""
 
 
-def notes_of_size(source: Source, to: Normalize) -> Iterator[str]:
-    """A sentence where some of the first pictures have too few pixels; what cannot be read is left to ingest."""
+def too_small(source: Source, to: Normalize) -> tuple[str, bool]:
+    """A sentence if some of the first pictures have too few pixels, else ""; and whether normalize will surely stop.
+
+    It stops if they alone are more than `normalize.max_broken` of all. What cannot be read is left to ingest.
+    """
     if not source.medium.of_pictures or to.fit == "pad" or to.upscale == "allow":
-        return  # nothing is enlarged, or is meant to be
+        return "", False  # nothing is enlarged, or is meant to be
     found, least = list(_pixels(islice(source.images, LOOKED_AT))), to.height * to.width
-    if few := sum(pixels < least for pixels in found):
-        yield (
-            f"of the first {len(found)} {source.medium.words.many} {few} have fewer pixels than the {to.height} x "
-            f"{to.width} of normalize.height and width, and count as broken (normalize.upscale): lower these, or bring "
-            "larger pictures"
-        )
+    few = sum(pixels < least for pixels in found)
+    sentence = (
+        f"{few} of the first {len(found)} {source.medium.words.many} have fewer pixels than normalize.height x width "
+        f"({to.height} x {to.width}) and count as broken: lower height and width, set normalize.upscale to allow, or "
+        "bring larger pictures"
+    )
+    return sentence if few else "", source.count is not None and few > to.max_broken * source.count
 
 
 def _pixels(images: Iterator[RawImage]) -> Iterator[int]:

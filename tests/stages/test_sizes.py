@@ -7,32 +7,35 @@ import pytest
 from stages.common.params import load_params
 from stages.media.images import Images
 from stages.sources import open_source
-from stages.sources.sizes import notes_of_size
+from stages.sources.sizes import too_small
 from stages.validate import report_lines
 from tests.stages.source_files import write_tree
 from tests.stages.summary_tables import gated, manifest_of, valid_stats
 from tests.stages.tiny_data import ROOT
 
+TOLD = "4 of the first 4 images have fewer pixels than normalize.height x width (64 x 8) and count as broken: "
+
 
 @pytest.mark.parametrize(
-    ("height", "upscale", "fit", "said"),
+    ("changes", "expected"),
     [
-        (64, "refuse", "crop", "and count as broken (normalize.upscale): lower these, or bring larger pictures"),
-        (64, "refuse", "pad", None),
-        (64, "allow", "resize", None),
-        (8, "refuse", "resize", None),
+        ({}, (True, True)),
+        ({"max_broken": 1.0}, (True, False)),
+        ({"fit": "pad"}, (False, False)),
+        ({"upscale": "allow"}, (False, False)),
+        ({"height": 8}, (False, False)),
     ],
 )
-def test_the_first_pictures_show_before_anything_runs_that_they_are_too_small(
-    tmp_path: Path, height: int, upscale: str, fit: str, said: str | None
+def test_the_first_pictures_show_before_anything_runs_that_they_are_too_small_and_whether_a_run_will_stop(
+    tmp_path: Path, changes: dict[str, object], expected: tuple[bool, bool]
 ) -> None:
     params = load_params(ROOT / "params.yaml")
     tree = write_tree(tmp_path, {"a": 2, "b": 2})
     source = open_source(params.ingest.model_copy(update={"source": "folder", "path": str(tree)}))
-    changes = {"height": height, "width": 8, "upscale": upscale, "fit": fit}
-    notes = list(notes_of_size(source, params.normalize.model_copy(update=changes)))
-    begin = "of the first 4 images 4 have fewer pixels than the 64 x 8 of normalize.height and width, "
-    assert notes == ([] if said is None else [begin + said])
+    asked = {"height": 64, "width": 8, "upscale": "refuse", "fit": "crop", **changes}
+    sentence, stops = too_small(source, params.normalize.model_copy(update=asked))
+    assert (sentence.startswith(TOLD), stops) == expected
+    assert bool(sentence) == expected[0]
 
 
 def test_the_gate_counts_the_pictures_that_were_enlarged(tmp_path: Path) -> None:
