@@ -63,6 +63,8 @@ def main() -> int:
     """Run a command of this package, and return its exit code; any other command replaces this process."""
     try:
         name, *rest = sys.argv[1:] or ["--help"]
+        if name == "help" and rest:
+            name, rest = rest[0], ["--help"]
         code = run(name, rest)
         sys.stdout.flush()
         return code

@@ -20,6 +20,7 @@ from mintage.metrics.pairs import absolute_error, luminance_correlation
 from mintage.metrics.sequences import bleu, copies, counted_surprise, self_bleu
 from mintage.metrics.voxels import shape_figures
 from mintage.model import Model
+from mintage.nearest import nearest
 from mintage.observation import Observation, accuracy_of, condition_of, figures_beside, observe, rounded
 from mintage.paired_figures import figures_of_reconstructions, translation_figures
 from mintage.players import Generator
@@ -65,7 +66,10 @@ def _measured(value: float) -> str:
 
 
 class Figures(dict[str, Figure]):
-    """Figures by name; printed, each is on a line of its own."""
+    """Figures by name; printed, each is on a line of its own. Raises KeyError, with the nearest name, for another."""
+
+    def __missing__(self, name: str) -> Figure:
+        raise KeyError(f"{name!r} was not measured{nearest(name, list(self))}")
 
     def __str__(self) -> str:
         width = max(map(len, self))

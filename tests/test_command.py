@@ -70,6 +70,10 @@ def test_help_names_nothing_that_the_command_says_already(name: str, usage: str)
     assert "free" not in shown
 
 
+def test_help_of_a_command_can_be_asked_for_by_its_name() -> None:
+    assert mintage("help", "check").stdout == mintage("check", "--help").stdout != ""
+
+
 def test_help_shows_examples_of_the_command_that_was_typed() -> None:
     shown = mintage("translate", "--help").stdout
     assert "mintage translate --release models/denoiser" in shown

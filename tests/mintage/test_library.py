@@ -296,6 +296,8 @@ def test_real_images_reach_their_floor_and_noise_is_far_from_it(digits: Dataset,
     assert table["frechet_distance"].value > 10 * table["frechet_distance"].floor
     assert table["conditional_accuracy"].floor > 0.8
     assert table["coverage"].value < table["coverage"].floor
+    with pytest.raises(KeyError, match="did you mean 'frechet_distance'"):
+        table["fid"]
     assert table == measure(model, held, seen, evaluator_images=6000)
 
 
