@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dask
 import pytest
+from distributed import LocalCluster  # here: within another test's dask.config.set its own defaults would be lost
 
 from stages.common import cluster
 from stages.common.errors import TemporaryError
@@ -138,8 +139,6 @@ def test_a_cluster_that_is_not_there_or_not_named_is_one_sentence(capsys: pytest
 
 
 def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from distributed import LocalCluster
-
     alone = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     here = LocalCluster(**alone)  # type: ignore[no-untyped-call]
     with here, dask.config.set({"scheduler-address": here.scheduler_address}):
