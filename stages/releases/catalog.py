@@ -12,7 +12,7 @@ from stages.releases.content import DIGITS
 from stages.releases.manifest import Release, release_in
 from stages.stores import MANIFEST, Entry, Store
 
-_ELSEWHERE = "point that elsewhere first (`promote`, `rollback`), or say --force"
+_ELSEWHERE = "move it elsewhere first (`promote`, `rollback`), or say --force"
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,7 @@ def find(store: Store, reference: str) -> Release:
 def require_unused(store: Store, release: Release) -> None:
     """Raise UserError if a channel points to the release."""
     if pointing := pointing_to(store, release.name):
-        raise UserError("release-in-use", f"{_named(pointing)} to {release.name}: {_ELSEWHERE}")
-
-
-def _named(channels: list[str]) -> str:
-    """Channels as the subject of a sentence, with its verb."""
-    return f"channel {channels[0]} points" if len(channels) == 1 else f"channels {', '.join(channels)} point"
+        raise UserError("release-in-use", f"{release.name} is in use by channel {', '.join(pointing)}: {_ELSEWHERE}")
 
 
 def delete(store: Store, release: Release, force: bool) -> list[str]:
