@@ -159,7 +159,12 @@ def one_line(error: Exception, most: int | None = 100) -> str:
     return " ".join(str(error).split())[:most] or type(error).__name__
 
 
-def quoted(value: object) -> str:
+def quoted(value: object, most: int = _LONGEST_SHOWN) -> str:
     """A foreign value for a sentence: on one line, in quotes if it is text; a long one without its middle."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 60]}...{text[-57:]}"
+    text, head = repr(value), most * 7 // 10
+    return text if len(text) <= most else f"{text[:head]}...{text[head + 3 - most :]}"
+
+
+def brief(value: object) -> str:
+    """A value of params for a sentence: quoted, and short enough that the sentence is read."""
+    return quoted(value, most=60)

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from mintage.budget import images_beside
 from mintage.spelling import american
-from stages.common.errors import UserError
+from stages.common.errors import UserError, brief
 from stages.common.sections import (
     COLOR,
     SHA256,
@@ -96,7 +96,9 @@ class Ingest(Section):
     @classmethod
     def _path_is_as_dvc_reads_it(cls, path: str) -> str:
         if (home := os.path.expanduser(path)) != path:
-            raise ValueError(f"{path!r} begins with '~', which DVC, that watches it, does not know: write {home!r}")
+            raise ValueError(
+                f"{brief(path)} begins with '~', which DVC, that watches it, does not know: write {home!r}"
+            )
         return path
 
 

@@ -1,5 +1,6 @@
 """A part of params as a model, and its errors as sentences with the nearest right name."""
 
+import datetime
 import os
 import re
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from mintage.nearest import like, nearest, not_one_of
 from mintage.spelling import american_keys, spelled_twice
-from stages.common.errors import UserError
+from stages.common.errors import UserError, brief
 
 COLOR = r"^#[0-9a-fA-F]{6}$"
 DEVICE = r"^(auto|cpu|cuda(:\d+)?)$"
@@ -45,12 +46,16 @@ _WANTED = {
     "less_than_equal": "be at most {le}",
     "list_type": "be a list",
     "model_type": "be a mapping, such as {{name: value}}",
+    "string_too_long": "have at most {max_length} characters",
     "string_too_short": "not be empty",
     "string_type": "be a text",
     "too_long": "have at most {max_length} entries",
     "too_short": "have at least {min_length} entries",
 }
 """What a value must do, by pydantic's type of error."""
+_UNKNOWN_SHOWN = 3
+_LONGEST_LINE = 1000
+"""Texts that may be longer than this may have many lines."""
 _BEFORE = ("expected <block end>", "mapping values are not allowed")
 """Beginnings of problems of YAML that are told behind the line that is wrong."""
 
@@ -71,14 +76,14 @@ def number_or_auto(value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
     if value in (None, "auto") or number:
         return value
-    raise ValueError(f"{value!r} is none of a number, auto and null")
+    raise ValueError(f"{brief(value)} is none of a number, auto and null")
 
 
 def file_or_false(value: Any) -> Any:
     """A value that must be a file's name, False or None; raises a single ValueError."""
     if value is None or value is False or (isinstance(value, str) and value):
         return value
-    raise ValueError(f"{value!r} is none of a file's name, false (no labels) and null (the source's own)")
+    raise ValueError(f"{brief(value)} is none of a file's name, false (no labels) and null (the source's own)")
 
 
 def names_or_all(value: Any) -> Any:
@@ -87,7 +92,7 @@ def names_or_all(value: Any) -> Any:
         return [value]
     if value == "all" or (isinstance(value, list) and value and all(isinstance(one, str) and one for one in value)):
         return value
-    raise ValueError(f"{value!r} is none of a name, a list of names, and all")
+    raise ValueError(f"{brief(value)} is none of a name, a list of names, and all")
 
 
 def apart(folders: list[str]) -> list[str]:
@@ -104,7 +109,7 @@ def folders_of_domains(value: Any) -> Any:
         return None
     named = dict(zip(value, value, strict=True)) if _names(value) else value
     if not isinstance(named, dict) or not _names([*named, *named.values()]):
-        raise ValueError(f"{value!r} is none of two folders, two names with the folder of each, and null")
+        raise ValueError(f"{brief(value)} is none of two folders, two names with the folder of each, and null")
     if len(named) == 2 and len({*named.values()}) == 1:
         raise ValueError(f"{' and '.join(named)} have one folder, {named[next(iter(named))]}: name one for each")
     if len(named) != 2:
@@ -130,7 +135,7 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = [_sentence(dict(each), model, prefix) for each in error.errors() if each["type"] != "missing"]
+        sentences = _of_wrong([dict(each) for each in error.errors() if each["type"] != "missing"], model, prefix)
         meant = {_meant(dict(each), model, prefix) for each in error.errors() if each["type"] == "extra_forbidden"}
         missing = [_key(each["loc"], prefix) for each in error.errors() if each["type"] == "missing"]
         missing = [key for key in missing if key not in meant]
@@ -146,6 +151,14 @@ def first_problem(error: ValidationError) -> str:
 
 def _key(where: Iterable[Any], prefix: str) -> str:
     return ".".join([*([prefix] if prefix else []), *(str(part) for part in where)])
+
+
+def _of_wrong(errors: list[dict[str, Any]], model: type[BaseModel], prefix: str) -> list[str]:
+    """A sentence for each error; unknown keys after the first few are only counted."""
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    more = unknown[_UNKNOWN_SHOWN:]
+    sentences = [_sentence(error, model, prefix) for error in errors if error not in more]
+    return [*sentences, f"{len(more)} more of its keys are not known"] if more else sentences
 
 
 def _of_missing(keys: list[str], listed: str) -> list[str]:
@@ -169,7 +182,9 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if error["type"] == "extra_forbidden":
         name, known = str(where[-1]), names(_model_at(model, where[:-1]))
         return f"{key} = {shown} is {spelled_twice(name, known) or f'not a known key{nearest(name, known)}'}"
-    if error["type"] == "literal_error":
+    if _breaks(error):
+        return f"{key} = {shown} holds a line break: is a closing quote missing?"
+    if error["type"] == "literal_error" and error["input"] is not None:
         expected = error["ctx"]["expected"]
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
         return f"{key} = {shown}{not_one_of(str(error['input']), allowed, expected)}"
@@ -191,18 +206,63 @@ def _form(pattern: str, value: str) -> str:
 def _wanted(error: dict[str, Any]) -> str:
     """What a value must be, in plain words where there are some for this type of error."""
     value, wanted = error["input"], _WANTED.get(error["type"])
+    if mend := _mend(error["type"], value):
+        return mend
     if error["type"] == "int_type" and isinstance(value, float) and value.is_integer():
         thousands = f", or {int(value)}000 if that was meant as thousands" if 0 < value < 1000 else ""
         return f"write {int(value)}{thousands}"
     if wanted is None:
         return f"{error['msg'][0].lower()}{error['msg'][1:]}"
-    return f"it must {wanted.format(**error.get('ctx', {}))}"
+    return f"it must {wanted.format(**error.get('ctx', {}))}{_as_share(error)}"
+
+
+def _breaks(error: dict[str, Any]) -> bool:
+    """Whether a text that must be one line has several, as one does whose closing quote is missing."""
+    if error["type"] in ("of_section", "value_error") or error.get("ctx", {}).get("max_length", 0) > _LONGEST_LINE:
+        return False
+    return isinstance(error["input"], str) and "\n" in error["input"]
+
+
+def _mend(kind: str, value: Any) -> str | None:
+    """How to write a value that YAML reads as another type; None if it is not known."""
+    if value is None and kind in ("literal_error", "string_type"):
+        return "it is empty: write a value, within quotes if it begins with '#', since # begins a comment"
+    if kind == "string_type" and isinstance(value, bool | int | float | datetime.date):
+        return "write it in quotes"
+    if kind in ("int_type", "float_type") and isinstance(value, str):
+        return _as_number(value.strip(), whole=kind == "int_type")
+    return None
+
+
+def _as_number(text: str, whole: bool) -> str | None:
+    """How to write a text that is meant as a number; None if it is not one."""
+    if re.fullmatch(r"-?\d+" if whole else r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
+        return "remove the quotes"
+    if re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+", text):
+        return f"write {text.replace(',', '')}"
+    if re.fullmatch(r"-?[1-9]\d*[kK]", text):
+        return f"write {text[:-1]}000"
+    if not whole and re.fullmatch(r"-?\d+,\d+", text):
+        return f"write {text.replace(',', '.')}"
+    return None
+
+
+def _as_share(error: dict[str, Any]) -> str:
+    """What to write in place of a percentage; nothing if the value is none."""
+    context, value = error.get("ctx", {}), error["input"]
+    if 1 not in (context.get("lt"), context.get("le")) or not 1 < value <= 100:
+        return ""
+    return f" (a share: {value / 100:g} is {value:g}%)"
 
 
 def _show_value(value: Any) -> str:
     if isinstance(value, dict | list):
         return "{...}" if isinstance(value, dict) else "[...]"
-    return "(hidden, it holds an '@')" if "@" in str(value) else repr(value)  # a URL may contain a password
+    if isinstance(value, datetime.date):
+        return str(value)
+    if "@" in str(value):  # a URL may contain a password
+        return "(hidden, it holds an '@')"
+    return brief(value)
 
 
 def names(model: type[BaseModel]) -> list[str]:

@@ -85,6 +85,13 @@ def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> 
     assert "report.qqq = 1 is not a known key; known: title" in refusal(path)
 
 
+def test_of_many_unknown_keys_the_first_three_are_told(tmp_path: Path) -> None:
+    path = changed(tmp_path, "report.title", "Mintage\n  qa: 1\n  qb: 1\n  qc: 1\n  qd: 1\n  qe: 1")
+    said = refusal(path)
+    assert said.count("is not a known key") == 3
+    assert "2 more of its keys are not known" in said
+
+
 def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
     path = changed(tmp_path, "select.guards", "[{metric: conditional_accuracy, at_leest: 0.8}]")
     assert "select.guards.0.at_leest = 0.8 is not a known key: did you mean 'at_least'?" in refusal(path)
@@ -97,7 +104,15 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.family", "zzz", "train.family = 'zzz' is not one of .*cgan"),
         ("normalize.channels", "4", "normalize.channels = 4 is not one of"),
         # strict: nothing is guessed from another type
-        ("train.images", "'600000'", "train.images = '600000' is refused"),
+        ("train.images", "'600000'", "train.images = '600000' is refused: remove the quotes"),
+        ("train.images", "12,000", "train.images = '12,000' is refused: write 12000$"),
+        ("train.images", "12k", "train.images = '12k' is refused: write 12000$"),
+        ("normalize.holdout", "0,2", "normalize.holdout = '0,2' is refused: write 0.2$"),
+        ("normalize.holdout", "20", r"must be below 1.* \(a share: 0.2 is 20%\)$"),
+        ("normalize.background", "#ffffff", "normalize.background = None is refused: it is empty: .* within quotes"),
+        ("ingest.name", "2024-01-01", "ingest.name = 2024-01-01 is refused: write it in quotes$"),
+        ("ingest.name", 81 * "x", "ingest.name = 'x{41}...x{14}' is refused: it must have at most 80 characters"),
+        ("ingest.name", '"un\n\n    closed"', "ingest.name = .* holds a line break: is a closing quote missing?"),
         ("train.images", "1.5", "train.images = 1.5 is refused: it must be a whole number"),
         ("train.images", "1e5", "train.images = 100000.0 is refused: write 100000$"),
         ("train.images", "40.000", "train.images = 40.0 is refused: write 40, or 40000 if that was meant as thousands"),
