@@ -135,9 +135,12 @@ def validated(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        sentences = _of_wrong([dict(each) for each in error.errors() if each["type"] != "missing"], model, prefix)
-        meant = {_meant(dict(each), model, prefix) for each in error.errors() if each["type"] == "extra_forbidden"}
-        missing = [_key(each["loc"], prefix) for each in error.errors() if each["type"] == "missing"]
+        errors: list[dict[str, Any]] = [dict(each) for each in error.errors()]
+        # A text with a line break has swallowed the keys after it: all else follows from that.
+        errors = [each for each in errors if _breaks(each)] or errors
+        sentences = _of_wrong([each for each in errors if each["type"] != "missing"], model, prefix)
+        meant = {_meant(each, model, prefix) for each in errors if each["type"] == "extra_forbidden"}
+        missing = [_key(each["loc"], prefix) for each in errors if each["type"] == "missing"]
         missing = [key for key in missing if key not in meant]
         sentences += _of_missing(missing, listed)  # the last, since a misspelled key explains more
         raise UserError("params-invalid", "; ".join(f"{file}: {sentence}" for sentence in sentences)) from None

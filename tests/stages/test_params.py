@@ -85,6 +85,12 @@ def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> 
     assert "report.qqq = 1 is not a known key; known: title" in refusal(path)
 
 
+def test_a_missing_closing_quote_is_told_without_what_follows_from_it(tmp_path: Path) -> None:
+    said = refusal(changed(tmp_path, "ingest.name", '"Mintage\n\n  of: digits"\n  qa: 1'))
+    assert said.endswith("is a closing quote missing?")
+    assert "qa" not in said
+
+
 def test_of_many_unknown_keys_the_first_three_are_told(tmp_path: Path) -> None:
     path = changed(tmp_path, "report.title", "Mintage\n  qa: 1\n  qb: 1\n  qc: 1\n  qd: 1\n  qe: 1")
     said = refusal(path)
