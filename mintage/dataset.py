@@ -104,6 +104,12 @@ class Dataset:
             warnings.warn(
                 "no image is darker than 0, which is mid gray: if 0 is black, give 2 * image - 1", stacklevel=2
             )
+        if self.image.ndim == 4 and self.image.shape[-1] <= 4 < min(self.image.shape[1:3]):
+            warnings.warn(
+                f"images are {list(self.image.shape)}, read as [N,C,H,W]: if channels are last, give "
+                "image.permute(0, 3, 1, 2)",
+                stacklevel=2,
+            )
         self.classes, self.label = _labels(label, classes, len(self))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
         self.damage, self.source = _sources(source, self.image)

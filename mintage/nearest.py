@@ -24,6 +24,8 @@ _MEANINGS = {
     "r3gan": ["modern", "r3gan"],
     "sagan": ["biggan"],
     "steps": ["images"],
+    "stylegan": ["modern"],
+    "stylegan2": ["modern"],
     "vanilla": ["gan"],
     "z_dim": ["latent_size"],
 }
@@ -45,6 +47,8 @@ def not_one_of(name: str, known: Sequence[str], words: str | None = None) -> str
 
 def like(name: str, known: Sequence[str]) -> str | None:
     """The known name that is meant: by a common other name, else by similar spelling; None if none is similar."""
-    if meant := next((one for one in _MEANINGS.get(name.lower(), ()) if one in known), None):
+    lower = str(name).lower()  # in Python anything may be given
+    if meant := next((one for one in _MEANINGS.get(lower, ()) if one in known), None):
         return meant
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), None)
+    by_lower = {one.lower(): one for one in known}
+    return next((by_lower[one] for one in difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.6)), None)

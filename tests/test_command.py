@@ -86,7 +86,9 @@ def test_the_version_is_that_of_the_checkout() -> None:
     assert (done.returncode, done.stdout) == (0, f"mintage {known}\n")
 
 
-@pytest.mark.parametrize(("name", "guessed"), [("nostage", False), ("normalise", True), ("sampel", True)])
+@pytest.mark.parametrize(
+    ("name", "guessed"), [("nostage", False), ("normalise", True), ("sampel", True), ("TRAIN", True)]
+)
 def test_only_a_near_name_is_guessed(name: str, guessed: bool) -> None:
     assert ("did you mean" in nearest(name, ["ingest", "normalize", "train", "sample"])) == guessed
 

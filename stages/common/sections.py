@@ -190,7 +190,8 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
     if error["type"] == "literal_error" and error["input"] is not None:
         expected = error["ctx"]["expected"]
         allowed = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
-        return f"{key} = {shown}{not_one_of(str(error['input']), allowed, expected)}"
+        quotes = " is refused: remove the quotes" if str(error["input"]) in allowed else None
+        return f"{key} = {shown}{quotes or not_one_of(str(error['input']), allowed, expected)}"
     if error["type"] in ("of_section", "value_error"):  # a sentence of this project, which may begin with the key
         return f"{key}.{error['msg']}" if error["type"] == "of_section" else f"{key}: {error['ctx']['error']}"
     if error["type"] == "string_pattern_mismatch":
@@ -241,9 +242,9 @@ def _as_number(text: str, whole: bool) -> str | None:
     """How to write a text that is meant as a number; None if it is not one."""
     if re.fullmatch(r"-?\d+" if whole else r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         return "remove the quotes"
-    if re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+", text):
+    if whole and re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", text):
         return f"write {text.replace(',', '')}"
-    if re.fullmatch(r"-?[1-9]\d*[kK]", text):
+    if whole and re.fullmatch(r"[1-9]\d*[kK]", text):
         return f"write {text[:-1]}000"
     if not whole and re.fullmatch(r"-?\d+,\d+", text):
         return f"write {text.replace(',', '.')}"

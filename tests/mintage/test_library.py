@@ -90,6 +90,11 @@ def test_images_between_0_and_1_bring_a_warning() -> None:
         Dataset(torch.rand(4, 1, 8, 8))
 
 
+def test_images_whose_channels_seem_to_be_last_bring_a_warning() -> None:
+    with pytest.warns(UserWarning, match="permute"):
+        Dataset(torch.zeros(4, 8, 8, 3))
+
+
 def test_images_alone_are_no_data_and_the_sentence_says_what_is(digits: Dataset, model: Model) -> None:
     with pytest.raises(ValueError, match=r"give mintage\.Dataset"):
         train(digits.image, "gan", 32)  # type: ignore[arg-type]

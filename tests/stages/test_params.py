@@ -112,6 +112,8 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         # strict: nothing is guessed from another type
         ("train.images", "'600000'", "train.images = '600000' is refused: remove the quotes"),
         ("train.images", "12,000", "train.images = '12,000' is refused: write 12000$"),
+        ("normalize.channels", "'3'", "normalize.channels = '3' is refused: remove the quotes$"),
+        ("validate.max_leakage", "1k", "validate.max_leakage = '1k' is refused: it must be a number$"),
         ("train.images", "12k", "train.images = '12k' is refused: write 12000$"),
         ("normalize.holdout", "0,2", "normalize.holdout = '0,2' is refused: write 0.2$"),
         ("normalize.holdout", "20", r"must be below 1.* \(a share: 0.2 is 20%\)$"),
