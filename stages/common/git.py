@@ -6,6 +6,7 @@ nothing of this project, and its .gitignore hides changes here.
 """
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ GRAPH = "dvc.yaml"
 _PATIENCE = 60
 """Seconds to wait for an answer: a large tree on a network disk takes long."""
 _CODE = ["mintage", "stages", "flows", "requirements", GRAPH]
+_STAGE = re.compile(r"python -m (stages\.[\w.]+)")
+"""The command of a stage in dvc.yaml."""
 # Files that a run itself writes, and the params, of which every output has a copy: they may differ from the commit
 # while the code is the commit's.
 _MADE_BY_RUNS = [
@@ -95,13 +98,31 @@ def _not_ours(folder: Path) -> str:
 
 
 def _changed(folder: Path) -> tuple[str, ...]:
-    """Changed files that git tracks, and new code."""
+    """Changed files that git tracks, and new code, but for files that no stage uses."""
     if overlooked := _overlooked(folder):
         raise UnknownError(f"git is told not to look at {overlooked} (see `git update-index`)")
     made = [f":!{path}" for path in _MADE_BY_RUNS]
     tracked = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", *made)
-    code = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *_CODE)
-    return tuple(sorted({line.split(maxsplit=1)[1] for line in [*tracked.splitlines(), *code.splitlines()]}))
+    changed = {line.split(maxsplit=1)[1] for line in tracked.splitlines()}
+    of_new = ("ls-files", "--others", "--exclude-standard", "-z", "--directory", "--no-empty-directory")
+    new = [name for name in _git(folder, *of_new, "--", *_CODE).split("\0") if name]
+    return tuple(sorted({*changed, *(_in_use(new, folder) if new else [])}))
+
+
+def _in_use(new: list[str], folder: Path) -> list[str]:
+    """Those of the new files, and folders with new files, that a stage may use; all if other code than this runs."""
+    stages = _STAGE.findall(_text(folder / GRAPH))
+    if not stages or not Path(__file__).resolve().is_relative_to(folder.resolve()):
+        return new
+    from stages.common.identity import files_behind  # which reads the whole code
+
+    used = files_behind(stages)
+    places = {name: (folder / name).resolve() for name in new}
+    return [name for name, place in places.items() if name == GRAPH or any(one.is_relative_to(place) for one in used)]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _overlooked(folder: Path) -> str:

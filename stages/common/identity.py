@@ -96,6 +96,18 @@ def code_behind(module: str) -> dict[str, str]:
     return found
 
 
+def files_behind(modules: Iterable[str]) -> set[Path]:
+    """All files of code, and templates, that these modules may use, whatever the names in params."""
+    found: dict[str, str] = {}
+    for module in modules:
+        found |= code_behind(module)
+    mediums = [place for name in media.BUILT_IN for place in (media.place(name), media.load(name).drawings)]
+    by_name = [place.partition(":")[0] for place in mediums]
+    _follow([*by_name, *map(sources.module_of, sources.BUILT_IN)], found)
+    code = {path for name in found if (path := _file(name))}
+    return {path.resolve() for one in code for path in (one, *one.parent.glob("templates/*"))}
+
+
 def _uses(module: str, found: Iterable[str]) -> bool:
     return any(module in imports_of(path) for path in filter(None, (_file(name) for name in found)))
 

@@ -192,3 +192,19 @@ def test_what_reads_files_from_the_web_is_part_of_their_source() -> None:
     code, read_as = code_of("ingest", source="http"), ("archive", "parquet", "idx", "cifar", "arrays", "zips")
     assert {f"stages.sources.{name}" for name in read_as} <= code.keys()
     assert "stages.sources.folder" not in code
+
+
+def test_a_new_file_that_no_stage_uses_leaves_the_code_that_of_its_commit(checkout: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "checkout"
+    shutil.copytree(checkout, whole)
+    held = ["dvc.yaml", "mintage/__init__.py", "stages/__init__.py"]
+    for words in (["init", "--quiet"], ["add", *held], ["commit", "--quiet", "--message", "some"]):
+        who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *who, *words], cwd=whole, check=True)
+    (whole / "mintage/scratch.py").touch()
+    code = "from stages.common.git import read_git; print(*read_git().changed)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=whole, capture_output=True, text=True, check=True)
+    changed = done.stdout.split()
+    assert {"mintage/model.py", "stages/media/", "stages/train.py"} <= {*changed}, "these are used, and in no commit"
+    assert "mintage/scratch.py" not in changed
+    assert "stages/advise.py" not in changed
