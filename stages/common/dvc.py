@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.common.dvc_file import require_order, require_params, require_sound
+from stages.common.dvc_file import require_apart, require_order, require_params, require_sound
 from stages.common.errors import UserError
 from stages.common.git import is_own
 from stages.common.sections import yaml_problem
@@ -84,9 +84,10 @@ def graph_stages(graph: Path) -> dict[str, Any]:
 
 
 def runnable_stages(graph: Path) -> dict[str, Any]:
-    """The same, after a look at what DVC would refuse only once it runs: unknown params, and stages in a circle."""
+    """The same, after a look at what DVC would refuse only once it runs: unknown params, one output twice, a circle."""
     stages = graph_stages(graph)
     require_params(graph)
+    require_apart(stages, graph)
     require_order(stages, graph)
     return stages
 

@@ -3,7 +3,8 @@
 import os
 import re
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from itertools import combinations
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -17,6 +18,7 @@ from stages.common.sections import Section, names, validated
 
 _PARAM = re.compile(r"(?<!\\)\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 _OTHER_VALUES = re.compile(r"^\s*(vars|foreach|matrix):", re.MULTILINE)
+_OUTPUTS = ("outs", "metrics", "plots")
 _LISTED = "https://dvc.org/doc/user-guide/project-structure/dvcyaml-files lists"
 
 
@@ -74,16 +76,15 @@ def read_meta(values: dict[str, Any] | None, name: str, file: str | Path = "dvc.
 
 
 def require_sound(stages: dict[str, Any], file: Path) -> None:
-    """Raise UserError on the first stage of `file` that DVC or a flow would refuse, with its line."""
+    """Raise UserError on the first stage of `file` that DVC or a flow would refuse, with the line of each mistake."""
     for name, stage in stages.items():
         looped = isinstance(stage, dict) and "foreach" in stage
         entry = stage.get("do") if looped else stage
-        prefix = f"stages.{name}.do" if looped else f"stages.{name}"
+        place = f"{name}.do" if looped else name
         try:
-            read_meta(_entry(entry, file, prefix).meta, name, file)
+            read_meta(_entry(entry, file, f"stages.{place}").meta, place, file)
         except UserError as error:
-            place = f"{file}, line {_line(file, name)}: "
-            raise UserError(error.code, str(error).replace(f"{file}: ", place)) from None
+            raise UserError(error.code, _with_lines(str(error), file, name)) from None
 
 
 def require_params(file: Path) -> None:
@@ -118,14 +119,32 @@ def require_order(stages: dict[str, Any], file: Path) -> None:
         ) from None
 
 
+def require_apart(stages: dict[str, Any], file: Path) -> None:
+    """Raise UserError on two stages with one output, or one within the other's: DVC proposes to remove them."""
+    made = [(path, name) for name, stage in stages.items() for path in outputs_of(stage) if "${" not in path]
+    for (one, first), (other, second) in combinations(made, 2):
+        if first != second and (PurePath(one).is_relative_to(other) or PurePath(other).is_relative_to(one)):
+            what = f"both write {one}" if one == other else f"write {one} and {other}, one of which is in the other"
+            raise UserError(
+                "outputs-overlap",
+                f"{file}, line {_line_of_output(file, second, other)}: stages {first!r} and {second!r} {what}: give "
+                "each an output of its own",
+            )
+
+
 def outputs_of(stage: dict[str, Any]) -> list[str]:
     """Every path that a stage writes."""
-    return _paths(stage, "outs", "metrics", "plots")
+    return _paths(stage, *_OUTPUTS)
 
 
 def _paths(stage: dict[str, Any], *kinds: str) -> list[str]:
-    listed = [path for kind in kinds for path in stage.get(kind, [])]
-    return [os.path.normpath(next(iter(path)) if isinstance(path, dict) else path) for path in listed]
+    listed = [_name_of(path) for kind in kinds for path in stage.get(kind, [])]
+    return [os.path.normpath(os.path.join(stage.get("wdir", "."), path)) for path in listed]
+
+
+def _name_of(entry: Any) -> str:
+    """The path in an entry of a list of outputs, which may be a mapping with its settings."""
+    return str(next(iter(entry)) if isinstance(entry, dict) else entry)
 
 
 def _entry(values: Any, file: Path, prefix: str) -> Entry:
@@ -135,6 +154,25 @@ def _entry(values: Any, file: Path, prefix: str) -> Entry:
         raise UserError("stage-invalid", str(error)) from None
 
 
-def _line(file: Path, name: str) -> int:
-    """Where a stage begins."""
-    return int(YAML(pure=True).load(file)["stages"].lc.key(name)[0]) + 1
+def _with_lines(said: str, file: Path, name: str) -> str:
+    """Sentences on a stage, each with the line of the key that it begins with, or else of the stage."""
+    begins = re.compile(rf"{re.escape(str(file))}: (?=(?:stages\.{re.escape(name)}((?:\.[\w-]+)*))?)")
+    return begins.sub(lambda met: f"{file}, line {_line(file, [name, *(met[1] or '').split('.')[1:]])}: ", said)
+
+
+def _line(file: Path, keys: list[str]) -> int:
+    """Where a key of a stage begins, or as far as the file has its keys: YAML may bring some from elsewhere."""
+    found, line = YAML(pure=True).load(file)["stages"], 0
+    for key in keys:
+        if not isinstance(found, dict) or key not in (found.lc.data or {}):
+            break
+        line, found = int(found.lc.key(key)[0]) + 1, found[key]
+    return line
+
+
+def _line_of_output(file: Path, name: str, path: str) -> int:
+    """Where a stage names an output."""
+    stage = YAML(pure=True).load(file)["stages"][name]
+    found = ((kind, at) for kind in _OUTPUTS for at, one in enumerate(_paths(stage, kind)) if one == path)
+    kind, at = next(found)
+    return int(stage[kind].lc.item(at)[0]) + 1

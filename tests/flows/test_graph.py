@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from flows.drawing import COLORS, drawing
 from flows.graph import load_graph, unchanged, with_upstream
 from flows.stage import StageResult
-from tests.flows.toy import ROOT, chain, make_workspace
+from tests.flows.toy import ROOT, chain, make_workspace, write_stages
 from tests.refusals import refused
 
 
@@ -53,33 +53,56 @@ def test_stages_of_a_loop_and_of_a_folder_within_have_the_names_that_dvc_takes(
             "meta",
             {"timeout": "soon"},
             "stage-meta-invalid",
-            "stages.first.meta.timeout = 'soon' is refused: it must be a ",
+            "line 13: stages.first.meta.timeout = 'soon' is refused: it must be a ",
         ),
         (
             "meta",
             {"retries": -1},
             "stage-meta-invalid",
-            "stages.first.meta.retries = -1 is refused: it must be at least",
+            "line 13: stages.first.meta.retries = -1 is refused: it must be at least",
         ),
         (
             "meta",
             {"retrys": 3, "owner": "us"},
             "stage-meta-invalid",
-            "stages.first.meta.retrys = 3 is not a known key: did you mean 'retries'?",
+            "line 13: stages.first.meta.retrys = 3 is not a known key: did you mean 'retries'?",
         ),
-        ("meta", "fast", "stage-meta-invalid", "stages.first.meta = 'fast' is refused: it must be a mapping"),
-        ("param", ["train"], "stage-invalid", "stages.first.param = [...] is not a known key: did you mean 'params'?"),
-        ("outs", "first.txt", "stage-invalid", "stages.first.outs = 'first.txt' is refused: it must be a list"),
-        ("cmd", None, "stage-invalid", "stages.first.cmd: None is none of a command and a list of commands"),
+        ("meta", "fast", "stage-meta-invalid", "line 12: stages.first.meta = 'fast' is refused: it must be a mapping"),
+        (
+            "param",
+            ["train"],
+            "stage-invalid",
+            "line 12: stages.first.param = [...] is not a known key: did you mean 'params'?",
+        ),
+        ("outs", "first.txt", "stage-invalid", "line 8: stages.first.outs = 'first.txt' is refused: it must be a list"),
+        ("cmd", None, "stage-invalid", "line 7: stages.first.cmd: None is none of a command and a list of commands"),
     ],
 )
-def test_a_stage_that_cannot_be_meant_is_named_with_its_line(
+def test_a_stage_that_cannot_be_meant_is_named_with_the_line_of_its_mistake(
     tmp_path: Path, key: str, value: object, code: str, sentence: str
 ) -> None:
     stages = chain("zeroth", "first")
     stages["first"][key] = value
-    with refused(code, f"dvc.yaml, line 6: {sentence}"):
+    with refused(code, f"dvc.yaml, {sentence}"):
         load_graph(make_workspace(tmp_path / "toy", stages))
+
+
+@pytest.mark.tried(
+    "two stages of dvc.yaml with one output",
+    "dvc.yaml, line 9: stages 'zeroth' and 'first' both write zeroth.txt: give each an output of its own",
+)
+def test_two_stages_of_one_output_are_named_with_its_line(tmp_path: Path, read: Callable[[str], None]) -> None:
+    stages = chain("zeroth", "first")
+    stages["first"]["outs"] = ["zeroth.txt"]
+    with refused("outputs-overlap") as refusal:
+        load_graph(make_workspace(tmp_path / "toy", stages))
+    read(str(refusal.value))
+    stages["zeroth"] |= {"wdir": "data", "outs": [{"some/": {"cache": False}}]}
+    stages["first"]["metrics"] = ["data/some/more.json"]
+    write_stages(tmp_path / "toy", stages)
+    within = "line 15: stages 'zeroth' and 'first' write data/some and data/some/more.json, one of which is in"
+    with refused("outputs-overlap", within):
+        load_graph(tmp_path / "toy")
 
 
 def test_a_param_that_is_not_there_is_named_with_its_line(tmp_path: Path) -> None:
