@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from mintage.budget import images_beside
 from mintage.spelling import american
 from stages.common.errors import UserError, brief
+from stages.common.quotes import quotes_first
 from stages.common.sections import (
     COLOR,
     SHA256,
@@ -357,6 +358,11 @@ class Params(Section):
 
 def load_params(path: str | Path = "params.yaml") -> Params:
     """The whole of `params.yaml`, checked; an error names each wrong key, with the nearest right name."""
+    with quotes_first(Path(path)):
+        return _load(path)
+
+
+def _load(path: str | Path) -> Params:
     try:
         values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
     except FileNotFoundError:

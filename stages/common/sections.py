@@ -53,6 +53,8 @@ _WANTED = {
     "too_short": "have at least {min_length} entries",
 }
 """What a value must do, by pydantic's type of error."""
+_NEGATIONS, _CONSENTS = ("no", "off", "false", "none"), ("yes", "on", "true")
+"""Texts that are meant as false, or true: YAML reads some of them so in its version 1.1, which is not DVC's."""
 _UNKNOWN_SHOWN = 3
 _LONGEST_LINE = 1000
 """Texts that may be longer than this may have many lines."""
@@ -81,6 +83,8 @@ def number_or_auto(value: Any) -> Any:
 
 def file_or_false(value: Any) -> Any:
     """A value that must be a file's name, False or None; raises a single ValueError."""
+    if isinstance(value, str) and value.lower() in _NEGATIONS:
+        raise ValueError(f"{value!r} is a text to YAML: write false (no labels), or null (the source's own)")
     if value is None or value is False or (isinstance(value, str) and value):
         return value
     raise ValueError(f"{brief(value)} is none of a file's name, false (no labels) and null (the source's own)")
@@ -194,9 +198,27 @@ def _sentence(error: dict[str, Any], model: type[BaseModel], prefix: str) -> str
         return f"{key} = {shown}{quotes or not_one_of(str(error['input']), allowed, expected)}"
     if error["type"] in ("of_section", "value_error"):  # a sentence of this project, which may begin with the key
         return f"{key}.{error['msg']}" if error["type"] == "of_section" else f"{key}: {error['ctx']['error']}"
-    if error["type"] == "string_pattern_mismatch":
-        return f"{key} = {shown} is refused: {_form(error['ctx']['pattern'], str(error['input']))}"
-    return f"{key} = {shown} is refused: {_wanted(error)}"
+    return f"{key}{_refusal(error, shown)}"
+
+
+def _refusal(error: dict[str, Any], shown: str) -> str:
+    """What is wrong with a value alone, and what to write."""
+    if error["input"] is None and (to_write := _to_write(error)):
+        return f" is empty, or null: write {to_write}"
+    by_pattern = error["type"] == "string_pattern_mismatch"
+    wanted = _form(error["ctx"]["pattern"], str(error["input"])) if by_pattern else _wanted(error)
+    return f" = {shown} is refused: {wanted}"
+
+
+def _to_write(error: dict[str, Any]) -> str:
+    """What to write where there is nothing; empty if that is not known."""
+    if error["type"] == "literal_error":
+        return str(error["ctx"]["expected"])
+    if error["type"] == "model_type":
+        return "its keys"
+    if error["type"] == "string_type":
+        return "a text, within quotes if it begins with '#', since # begins a comment"
+    return _WANTED.get(error["type"], "").format(**error.get("ctx", {})).removeprefix("be ")
 
 
 def _form(pattern: str, value: str) -> str:
@@ -229,8 +251,8 @@ def _breaks(error: dict[str, Any]) -> bool:
 
 def _mend(kind: str, value: Any) -> str | None:
     """How to write a value that YAML reads as another type; None if it is not known."""
-    if value is None and kind in ("literal_error", "string_type"):
-        return "it is empty: write a value, within quotes if it begins with '#', since # begins a comment"
+    if kind == "bool_type" and str(value).lower() in _NEGATIONS + _CONSENTS:
+        return f"write {str(value).lower() in _CONSENTS}".lower()
     if kind == "string_type" and isinstance(value, bool | int | float | datetime.date):
         return "write it in quotes"
     if kind in ("int_type", "float_type") and isinstance(value, str):
@@ -242,12 +264,14 @@ def _as_number(text: str, whole: bool) -> str | None:
     """How to write a text that is meant as a number; None if it is not one."""
     if re.fullmatch(r"-?\d+" if whole else r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         return "remove the quotes"
-    if whole and re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", text):
-        return f"write {text.replace(',', '')}"
-    if whole and re.fullmatch(r"[1-9]\d*[kK]", text):
-        return f"write {text[:-1]}000"
+    if whole and re.fullmatch(r"[1-9]\d{0,2}([ ,.'’\u00a0\u202f]\d{3})+", text):
+        return f"write {''.join(re.findall('[0-9]', text))}"
+    if whole and (found := re.fullmatch(r"([1-9]\d*)([kKmM])", text)):
+        return f"write {found[1]}{'000' if found[2] in 'kK' else '000000'}"
     if not whole and re.fullmatch(r"-?\d+,\d+", text):
         return f"write {text.replace(',', '.')}"
+    if not whole and (share := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)):
+        return f"write {float(share[1]) / 100:g}"
     return None
 
 

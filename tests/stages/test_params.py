@@ -85,10 +85,28 @@ def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> 
     assert "report.qqq = 1 is not a known key; known: title" in refusal(path)
 
 
-def test_a_missing_closing_quote_is_told_without_what_follows_from_it(tmp_path: Path) -> None:
-    said = refusal(changed(tmp_path, "ingest.name", '"Mintage\n\n  of: digits"\n  qa: 1'))
-    assert said.endswith("is a closing quote missing?")
-    assert "qa" not in said
+@pytest.mark.parametrize(
+    ("key", "value", "place"),
+    [
+        ("ingest.path", '"data/source', "  path: "),  # up to the next quote, in a comment
+        ("ingest.path", "'data/source", "  path: "),
+        ("ingest.name", '"Mintage\n\n  of: digits"\n  qa: 1', "  name: "),
+        ("report.title", '"Mintage', "  title: "),  # up to the end of the file
+    ],
+)
+def test_a_missing_closing_quote_is_told_with_its_line_and_without_what_follows_from_it(
+    tmp_path: Path, key: str, value: str, place: str
+) -> None:
+    path = changed(tmp_path, key, value)
+    line = 1 + next(
+        at for at, text in enumerate(path.read_text().splitlines()) if text.startswith(f"{place}{value[0]}")
+    )
+    assert refusal(path) == f"{path}, line {line}: a closing quote is missing: add it"
+
+
+def test_a_text_of_several_lines_within_quotes_lacks_none(tmp_path: Path) -> None:
+    path = changed(tmp_path, "upload.require_card", '1\n  card: {limits: "of\n    note: these"}')
+    assert "quote" not in refusal(path)
 
 
 def test_of_many_unknown_keys_the_first_three_are_told(tmp_path: Path) -> None:
@@ -116,8 +134,13 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("validate.max_leakage", "1k", "validate.max_leakage = '1k' is refused: it must be a number$"),
         ("train.images", "12k", "train.images = '12k' is refused: write 12000$"),
         ("normalize.holdout", "0,2", "normalize.holdout = '0,2' is refused: write 0.2$"),
+        ("train.images", "12 000", "train.images = '12 000' is refused: write 12000$"),
+        ("train.images", "1M", "train.images = '1M' is refused: write 1000000$"),
+        ("normalize.holdout", "20%", "normalize.holdout = '20%' is refused: write 0.2$"),
+        ("ingest.labels", "no", r"ingest.labels: 'no' is a text to YAML: write false \(no labels\), or null"),
+        ("train.deterministic", "yes", "train.deterministic = 'yes' is refused: write true$"),
         ("normalize.holdout", "20", r"must be below 1.* \(a share: 0.2 is 20%\)$"),
-        ("normalize.background", "#ffffff", "normalize.background = None is refused: it is empty: .* within quotes"),
+        ("normalize.background", "#ffffff", "normalize.background is empty, or null: write a text, within quotes"),
         ("ingest.name", "2024-01-01", "ingest.name = 2024-01-01 is refused: write it in quotes$"),
         ("ingest.name", 81 * "x", "ingest.name = 'x{41}...x{14}' is refused: it must have at most 80 characters"),
         ("ingest.name", '"un\n\n    closed"', "ingest.name = .* holds a line break: is a closing quote missing?"),
@@ -125,10 +148,11 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("train.images", "1e5", "train.images = 100000.0 is refused: write 100000$"),
         ("train.images", "40.000", "train.images = 40.0 is refused: write 40, or 40000 if that was meant as thousands"),
         ("train.images", "true", "train.images = True is refused"),
-        ("train.deterministic", "'no'", "train.deterministic = 'no' is refused"),
+        ("train.deterministic", "'no'", "train.deterministic = 'no' is refused: write false$"),
         ("train.deterministic", "1", "train.deterministic = 1 is refused"),
         ("report.title", "7", "report.title = 7 is refused"),
-        ("train.images", "null", "train.images = None is refused"),
+        ("train.images", "", "train.images is empty, or null: write a whole number$"),
+        ("normalize.fit", "", "normalize.fit is empty, or null: write 'resize', 'crop', 'letterbox' or 'pad'$"),
         # out of range
         ("train.images", "0", "train.images = 0 is refused: it must be at least 1"),
         ("train.images", str(10**15), "train.images = 10{15} is refused: it must be at most 10000000000"),
@@ -245,7 +269,7 @@ def test_a_number_is_read_however_it_is_written(tmp_path: Path, written_as: str,
         (TEXT.replace("  title:", "  title: A\n  title:"), 'found duplicate key "title"'),
         (TEXT.replace("title: Mintage", "title: !!python/name:os.system"), "is not valid YAML"),
         (TEXT.partition("upload:")[0], "keys are missing: upload, "),
-        (TEXT.partition("upload:")[0] + "upload:\n", "upload = None is refused"),
+        (TEXT.partition("upload:")[0] + "upload:\n", "upload is empty, or null: write its keys"),
         (TEXT.partition("upload:")[0] + "upload: []\n", r"upload = [...] is refused"),
     ],
 )

@@ -1,0 +1,56 @@
+"""Where the closing quote of a text is missing in a file of YAML, which then reads the keys below as part of it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.tokens import ScalarToken
+
+from stages.common.errors import UserError
+
+_KEY = re.compile(r"( *)[\w.-]+:(\s|$)")
+
+
+@contextmanager
+def quotes_first(path: Path) -> Iterator[None]:
+    """Within, a refusal of what a file holds becomes one of the quote alone where that is missing: all follows from it.
+
+    Raises UserError.
+    """
+    try:
+        yield
+    except UserError as error:
+        if error.code == "params-invalid" and (line := unclosed(path)):
+            raise UserError("params-invalid", f"{path}, line {line}: a closing quote is missing: add it") from None
+        raise
+
+
+def unclosed(path: Path) -> int | None:
+    """The line of the first text without its closing quote; None if there is none.
+
+    It either ends with the file, or runs over a line with a key of its own section, or of a section around that: a text
+    that is meant to have several lines stands further in.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    try:
+        for token in YAML(typ="safe", pure=True).scan(text):
+            if isinstance(token, ScalarToken) and token.style in ("'", '"'):
+                first, last = token.start_mark.line, token.end_mark.line
+                if any(_is_key(line, lines[first]) for line in lines[first + 1 : last + 1]):
+                    return first + 1
+    except MarkedYAMLError as error:
+        to_the_end = "quoted scalar" in str(error.context) and "end of stream" in str(error.problem)
+        return error.context_mark.line + 1 if to_the_end and error.context_mark else None
+    except YAMLError:
+        return None
+    return None
+
+
+def _is_key(line: str, first: str) -> bool:
+    """Whether a line has a key that is not further in than the line where the text begins."""
+    found = _KEY.match(line)
+    return found is not None and len(found[1]) <= len(first) - len(first.lstrip(" "))
