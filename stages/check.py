@@ -1,6 +1,6 @@
 """Find what is wrong before anything runs; `make run` does this first.
 
-Reads params.yaml, dvc.yaml, the names of the source's files (of its first pictures the sizes), what ingest says that it
+Reads params.yaml, dvc.yaml, the names of the source's files (of some pictures the sizes), what ingest says that it
 brought, and what git and DVC's settings say. Changes one file only: it removes the note "not published" from
 published.json, so that the next run publishes that experiment.
 """
@@ -34,7 +34,7 @@ from stages.sources import Source, checked_options, has_attributes, medium_from,
 from stages.sources.few import too_few
 from stages.sources.labels import file_beside
 from stages.sources.names import needs_no_word, of_system
-from stages.sources.sizes import too_small
+from stages.sources.sizes import look
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
 
@@ -48,7 +48,7 @@ def main() -> None:
     if params.upload.publish == "runs":
         publish_again(Path())
     print("nothing was found that would stop a run")
-    of_data = _notes_of_data(params) if source is None else _notes_of_source(source, params)
+    of_data = _notes_of_data(params) if source is None else source.notes
     notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _unread(params.ingest), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
@@ -57,7 +57,7 @@ def main() -> None:
 def check(params: Params, made: list[Path], root: Path = Path()) -> Source | None:
     """Raise a UserError that names everything wrong; `made` are the paths that the pipeline writes under `root`.
 
-    Else the source, not yet read, where names tell at once what it has.
+    Else the source, of which only some images are read, where names tell at once what it has.
     """
     of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
     source, unread = (None, []) if of_source else _source_by_names(params, root)
@@ -65,7 +65,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
     problems = [
         *of_source,
         *unread,
-        *([] if source is None else [*too_few(params, source), *_too_small(params, source, stops=True)]),
+        *([] if source is None else [*too_few(params, source), *_unusable(params, source)]),
         *_store(params, root),
         *_card(params.upload),
         *_moved(params, root),
@@ -318,18 +318,12 @@ def _notes_of_data(params: Params) -> Iterator[str]:
                 yield f"of the data as ingest brought it last: {problem}"
 
 
-def _notes_of_source(source: Source, params: Params) -> Iterator[str]:
-    """What its names tell, and the sizes of its first pictures."""
-    yield from _too_small(params, source, stops=False)
-    yield from source.notes
-
-
-def _too_small(params: Params, source: Source, stops: bool) -> Iterator[str]:
-    """A sentence on small pictures, if normalize surely stops for them, or surely not yet, as asked."""
-    with suppress(ModuleNotFoundError):  # a machine that only starts stages lacks Pillow
-        sentence, will_stop = too_small(source, params.normalize)
-        if sentence and will_stop == stops:
-            yield sentence
+def _unusable(params: Params, source: Source) -> list[str]:
+    """Sentences on pictures for which normalize surely stops; what is wrong with others joins the source's notes."""
+    said, will_stop = look(source, params.normalize)
+    if not will_stop:
+        source.notes[:0] = said
+    return said if will_stop else []
 
 
 def _source_by_names(params: Params, root: Path) -> tuple[Source | None, list[str]]:
