@@ -12,6 +12,8 @@ from stages.sources import RawImage, Source, content_of
 
 LOOKED_AT = 20
 """Pictures that are looked at."""
+_LISTED = 50_000
+"""The most whose names are listed for that: a folder's take a second or two."""
 _GRAY, _COLORED = ("1", "L", "LA", "F"), ("RGB", "RGBA", "CMYK", "YCbCr", "LAB")
 """Pillow's modes of which a header tells the colors; those of 16 bits, which begin with I, are gray too."""
 
@@ -73,8 +75,8 @@ def _have(number: int) -> str:
 
 
 def _some(source: Source) -> Iterator[RawImage]:
-    """Images in even steps over all; the first ones where their number is unknown."""
-    count = source.count or LOOKED_AT
+    """Images in even steps over all, or over as many as take no time; the first ones where their number is unknown."""
+    count = min(source.count or LOOKED_AT, _LISTED)
     wanted = {at * count // LOOKED_AT for at in range(LOOKED_AT)}
     for at, image in enumerate(source.images):
         if at in wanted:
