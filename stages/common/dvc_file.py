@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from mintage.nearest import like
@@ -164,7 +165,7 @@ def _line(file: Path, keys: list[str]) -> int:
     """Where a key of a stage begins, or as far as the file has its keys: YAML may bring some from elsewhere."""
     found, line = YAML(pure=True).load(file)["stages"], 0
     for key in keys:
-        if not isinstance(found, dict) or key not in (found.lc.data or {}):
+        if not isinstance(found, CommentedMap) or key not in (found.lc.data or {}):
             break
         line, found = int(found.lc.key(key)[0]) + 1, found[key]
     return line
