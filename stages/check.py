@@ -23,6 +23,7 @@ from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
 from stages.common.params import Ingest, Normalize, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems, room_problems
+from stages.common.plausible import too_fast, too_many_threads
 from stages.common.provenance import FOLDER, made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
@@ -49,7 +50,8 @@ def main() -> None:
         publish_again(Path())
     print("nothing was found that would stop a run")
     of_data = _notes_of_data(params) if source is None else source.notes
-    notes = [git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload), _unread(params.ingest), of_data]
+    of_git, of_store = git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload)
+    notes = [of_git, of_store, too_many_threads(params), _unread(params.ingest), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 
@@ -71,6 +73,7 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
         *_moved(params, root),
         *_shape(params),
         *foreseen(params, known or _known(params)),
+        *too_fast(params),
         *_weights(params.select, root),
         *_machine(params),
         *_cluster(params),

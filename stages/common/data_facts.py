@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, PositiveInt, ValidationI
 from stages.media import medium_of
 from stages.media.medium import Medium, Shape
 
+MIN_HOLDOUT = 2
+"""Held-out images that figures need: the Frechet distance is of a covariance, and that is of two."""
+
 
 class DataFacts(BaseModel):
     """A manifest's facts; a stage adds those that it reads."""

@@ -87,6 +87,8 @@ class Source:
     """Whether images have partners."""
     maps: int = 0
     """How many pictures join each partner."""
+    has_split: bool = False
+    """Whether names tell which images are held out."""
     grouped: bool = False
     """Whether images are in groups."""
     attributes: list[str] | None = None

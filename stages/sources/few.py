@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from stages.common.data_facts import MIN_HOLDOUT
 from stages.common.errors import counted
-from stages.common.params import Params
+from stages.common.params import Normalize, Params
 from stages.sources import Source
 
 
@@ -15,6 +16,11 @@ def too_few(params: Params, source: Source) -> Iterator[str]:
             f"{path} has {source.count:,} {many}, and validate.min_images asks for {least:,} to train on, beside those "
             f"that are held out: add {many}, or set it lower"
         )
+    elif (held_out := _held_out(params.normalize, source)) is not None and held_out < MIN_HOLDOUT:
+        yield (
+            f"{path} has {source.count:,} {many}, of which normalize.holdout = {params.normalize.holdout:g} holds out "
+            f"{held_out}, and figures need {MIN_HOLDOUT} or more: set it higher"
+        )
     of_both = 2 * params.validate_.min_class_images
     few = {name: count for name, count in source.class_counts.items() if count < of_both}
     if few and source.classes and not source.domains:
@@ -24,3 +30,11 @@ def too_few(params: Params, source: Source) -> Iterator[str]:
             f"asks for {of_both // 2} in either split: {named}: add {many}, remove the class, or set ingest.labels to "
             "false"
         )
+
+
+def _held_out(to: Normalize, source: Source) -> int | None:
+    """How many images a random split will hold out, of images that all differ; None where that is not known."""
+    if source.count is None or source.domains or (to.split == "auto" and source.has_split):
+        return None
+    of_each = source.class_counts.values() or [source.count]
+    return sum(min(max(round(count * to.holdout), 1), count - 1) for count in of_each)

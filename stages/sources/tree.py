@@ -107,9 +107,10 @@ def tree_source(name: str, tree: Tree, params: Ingest, readers: int = 1, wanted:
     for parts, group in groups.items():
         if group.class_name is not None and found.labels is None:
             by_class[group.class_name] += survey.images[parts]
+    has_split = any(group.split for group in groups.values())
     source = Source(
         name, NOT_STATED, tree.place, classes, images, _notes(survey, partners, count, paired, wanted), count=count,
-        medium=wanted.medium, class_counts=by_class, paired=paired, maps=maps, readers=readers,
+        medium=wanted.medium, class_counts=by_class, paired=paired, maps=maps, readers=readers, has_split=has_split,
         layout=[*found.said, *said],
     )  # fmt: skip
     return source if found.labels is None else with_table(source, found.labels, params)

@@ -8,6 +8,7 @@ from math import prod
 
 import pandas as pd
 
+from stages.common.data_facts import MIN_HOLDOUT
 from stages.common.errors import counted
 from stages.common.params import Validate
 from stages.common.sections import Severity
@@ -18,7 +19,6 @@ from stages.validation.manifest import Manifest
 from stages.validation.outliers import brightness_fence, size_fence
 from stages.validation.twins import Twins, paired, repeated
 
-MIN_HOLDOUT = 2  # the Frechet distance needs a covariance, and that needs two
 MIN_OF_DOMAIN = 4  # each domain is measured by a kernel distance, which needs four
 NULL, NOT_NULL = "ExpectColumnValuesToBeNull", "ExpectColumnValuesToNotBeNull"
 UNIQUE, BETWEEN = "ExpectColumnValuesToBeUnique", "ExpectColumnValuesToBeBetween"

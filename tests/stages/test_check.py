@@ -12,6 +12,7 @@ import pytest
 
 from stages.check import check, main, outputs
 from stages.common.params import Params, load_params
+from stages.common.plausible import too_many_threads
 from tests.refusals import refused
 from tests.stages.source_files import write_tree
 
@@ -35,6 +36,11 @@ def params(url: str = "file:published", **ingest: Any) -> Params:
     values["upload"]["url"] = url
     values["validate"] |= {"min_images": 2, "min_class_images": 1}
     return Params.model_validate(values)
+
+
+def changed(known: Params, section: str, **values: Any) -> Params:
+    """Params with other values in a section."""
+    return known.model_copy(update={section: getattr(known, section).model_copy(update=values)})
 
 
 def refusal(checked: Params) -> str:
@@ -68,13 +74,13 @@ def test_names_of_files_are_compared_with_the_family_before_anything_runs(
     read: Callable[[str], None], source: str
 ) -> None:
     for classes, kind in ((["a", "b"], "two"), ([""], "none")):
-        write_tree(Path(kind), dict.fromkeys(classes, 2))
+        write_tree(Path(kind), dict.fromkeys(classes, 8))
         shutil.make_archive(kind, "zip", kind)
     end = "" if source == "folder" else ".zip"
     check(params(source=source, path=f"two{end}"), MADE)
     read(refusal(params(source=source, path=f"none{end}")))
     read(refusal(params(source=source, path=f"two{end}", labels=False)))
-    Path("labels.csv").write_text("key,class\n000.png,a\n001.png,b\n")
+    Path("labels.csv").write_text("key,class\n" + "".join(f"00{at}.png,{'ab'[at % 2]}\n" for at in range(8)))
     check(params(source=source, path=f"none{end}", labels="labels.csv"), MADE)
 
 
@@ -143,7 +149,7 @@ def test_a_missing_path_is_refused_and_told_whether_the_source_reads_it(read: Ca
 )
 def test_a_cluster_without_an_address_is_told_before_anything_runs(read: Callable[[str], None]) -> None:
     known = params()
-    asked = known.model_copy(update={"data": known.data.model_copy(update={"runner": "dask"})})
+    asked = changed(known, "data", runner="dask")
     read(refusal(asked))
     with dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}):
         check(asked, MADE)
@@ -172,7 +178,42 @@ def test_fewer_images_than_the_gate_asks_for_are_told_by_their_names(read: Calla
     write_tree(Path("few"), {"a": 3, "b": 3})
     asked = params(source="folder", path="few")
     check(asked, MADE)
-    read(refusal(asked.model_copy(update={"validate_": asked.validate_.model_copy(update={"min_images": 7})})))
+    read(refusal(changed(asked, "validate_", min_images=7)))
+
+
+@pytest.mark.tried(
+    "`mintage check` of so small a `normalize.holdout` that no image, or one, is held out",
+    "params.yaml: ingest.path = 'few' has 9 images, of which normalize.holdout = 0.01 holds out 1, and figures need 2 "
+    "or more: set it higher",
+)
+def test_fewer_held_out_images_than_figures_need_are_told(read: Callable[[str], None]) -> None:
+    asked = changed(params(source="folder", path="few"), "normalize", holdout=0.01)
+    asked = changed(asked, "train", family="dcgan")
+    write_tree(Path("few"), {"": 9})
+    read(refusal(asked))
+    for classes in ({"a": 5, "b": 4}, {"train": 8, "test": 1}):
+        shutil.rmtree("few")
+        write_tree(Path("few"), classes)
+        check(asked, MADE)
+
+
+@pytest.mark.tried(
+    "`evaluator.learning_rate: 100`",
+    "params.yaml: evaluator.learning_rate = 100 never trains: set it to 0.001 or so, and to 1 at most",
+)
+def test_a_learning_rate_by_which_nothing_is_learned_is_refused(read: Callable[[str], None]) -> None:
+    read(refusal(changed(params(), "evaluator", learning_rate=100.0)))
+    recipe = {"discriminator": {"learning_rate": 2.0}}
+    assert "train.recipe.discriminator.learning_rate = 2 never" in refusal(changed(params(), "train", recipe=recipe))
+
+
+def test_more_threads_than_cores_can_serve_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    asked = {threads: list(too_many_threads(changed(params(), "train", threads=threads))) for threads in (None, 8, 9)}
+    assert (asked[None], asked[8]) == ([], [])
+    assert asked[9][0].startswith(
+        "train.threads = 9 makes them wait for each other on a machine of 2 cores: set it to 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +228,7 @@ def test_fewer_images_than_the_gate_asks_for_are_told_by_their_names(read: Calla
 )
 def test_a_table_that_is_not_there_is_refused_and_found_beside_the_images(named: dict[str, Any], setting: str) -> None:
     asked = params(source="parquet", path="photos", **named)
-    asked = asked.model_copy(update={"train": asked.train.model_copy(update={"family": "dcgan"})})  # fits any of these
+    asked = changed(asked, "train", family="dcgan")  # fits any of these
     assert refusal(asked).startswith(f"params.yaml: {setting} = 'about.csv' is not in photos, nor in this folder")
     Path("photos/about.csv").touch()
     check(asked, MADE)
@@ -315,7 +356,7 @@ def test_a_recipe_that_train_would_refuse_is_refused_before_anything_is_learned(
 ) -> None:
     known = params()
     with refused("recipe-does-not-fit", "train.family = 'cgan': ", words):
-        check(known.model_copy(update={"train": known.train.model_copy(update={"recipe": recipe})}), MADE)
+        check(changed(known, "train", recipe=recipe), MADE)
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
