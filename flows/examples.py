@@ -24,10 +24,11 @@ from ruamel.yaml import YAML
 
 from flows.examples_data import bring_data
 from flows.lock import Lock
-from flows.processes import RUN, STAGE, own_path
+from flows.processes import STAGE, own_path
 from flows.trials import current_commit, snapshot_of
 from flows.workspace import FOLDER, PARAMS, end_leftovers, taken
 from flows.worktree import git, make_worktree, run_git
+from stages.common.at_work import RUN
 from stages.common.dvc import dvc_command
 from stages.common.errors import UserError, run_stage, sentence_of
 from stages.common.files import read_json, write_json

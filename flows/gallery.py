@@ -16,9 +16,10 @@ from prefect.states import Completed, Failed
 
 from flows import notify
 from flows.pipeline import end_as, results_of, run_here, tell_of_crash
-from flows.processes import RUN, STAGE, end_marked, run_marked
+from flows.processes import STAGE, end_marked, run_marked
 from flows.server import use_server
 from flows.stage import RETRY_DELAY, TREE, failure
+from stages.common.at_work import RUN
 from stages.common.errors import BAD_INPUT, TRY_AGAIN, UserError, run_stage
 from stages.common.params import load_params
 from stages.common.stage import parser_of

@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from flows.graph import load_graph, with_upstream
 from flows.lock import Lock
-from flows.processes import RUN, STAGE, end_marked, own_path
+from flows.processes import STAGE, end_marked, own_path
 from flows.workspace import FOLDER, require_free, taken
 from stages import check
+from stages.common.at_work import RUN
 from stages.common.dvc import dvc_command, settle_git
 from stages.common.errors import BAD_INPUT, Terminated, UserError, ending_signals, run_stage
 from stages.common.stage import Parser, program

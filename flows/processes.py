@@ -12,8 +12,10 @@ from pathlib import Path
 
 import psutil
 
-RUN, STAGE = "MINTAGE_RUN", "MINTAGE_STAGE"
-"""Environment variables that mark a process, and all that it starts, with a run and a stage."""
+from stages.common.at_work import RUN, marked
+
+STAGE = "MINTAGE_STAGE"
+"""The environment variable that marks a process, and all that it starts, with a stage, as RUN does with a run."""
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
 REPRODUCE = ["repro", "--single-item"]
 GRACE = 8.0
@@ -60,7 +62,8 @@ def end_marked(run: str, stage: str | None = None, grace: float | None = None) -
     """
     found: dict[int, str] = {}
     give_up = time.monotonic() + (GRACE if grace is None else grace)
-    while alive := _marked(run, stage):
+    mark = {RUN: run} if stage is None else {RUN: run, STAGE: stage}
+    while alive := marked(mark):
         for process in alive:
             if process.pid not in found:
                 found[process.pid] = _command(process)
@@ -69,18 +72,6 @@ def end_marked(run: str, stage: str | None = None, grace: float | None = None) -
                 _send(process, signal.SIGKILL)
         time.sleep(_POLL)
     return list(found.values())
-
-
-def _marked(run: str, stage: str | None) -> list[psutil.Process]:
-    mark = {RUN: run} if stage is None else {RUN: run, STAGE: stage}
-    return [process for process in psutil.process_iter() if mark.items() <= _environment(process).items()]
-
-
-def _environment(process: psutil.Process) -> dict[str, str]:
-    try:
-        return {} if process.status() == psutil.STATUS_ZOMBIE else process.environ()
-    except (psutil.Error, OSError):  # the process is gone, or another user's
-        return {}
 
 
 def _command(process: psutil.Process) -> str:

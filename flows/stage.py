@@ -19,7 +19,8 @@ from prefect.states import Completed, Failed
 from flows.container import end_containers
 from flows.graph import Stage, unchanged
 from flows.once import single_flight
-from flows.processes import DVC, REPRODUCE, RUN, STAGE, own_path, run_marked
+from flows.processes import DVC, REPRODUCE, STAGE, own_path, run_marked
+from stages.common.at_work import RUN
 from stages.common.dvc import is_hint
 from stages.common.errors import BAD_INPUT
 from stages.common.nested import flat

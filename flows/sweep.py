@@ -35,7 +35,8 @@ from flows.trials import (
     remove,
     save_experiment,
 )
-from flows.workspace import FOLDER, PARAMS, users_params, workspace_lock
+from flows.workspace import PARAMS, users_params, workspace_lock
+from stages.common.at_work import RUN_FILE
 from stages.common.errors import BAD_INPUT, UserError, counted, run_stage, sentence_of
 from stages.common.files import read_json, write_json, write_text
 from stages.common.params import load_params
@@ -137,7 +138,7 @@ def finished(trial: Trial, targets: list[str]) -> Ending | None:
 async def end_leftovers(trials: list[Trial]) -> None:
     """End at once what a killed sweep left running in any trial: the trial's own turn may come late."""
     for trial in trials:
-        if (trial.workspace / FOLDER / "run.json").exists():
+        if (trial.workspace / RUN_FILE).exists():
             async with workspace_lock(trial.workspace, "wait") as (_, ended):
                 if ended:
                     get_run_logger().warning("ended what was left of %s: %s", trial.experiment, "; ".join(ended))

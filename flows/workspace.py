@@ -19,6 +19,7 @@ from flows.container import end_containers
 from flows.lock import Lock
 from flows.overrides import apply
 from flows.processes import DVC, REPRODUCE, end_marked
+from stages.common.at_work import RUN_FILE
 from stages.common.dvc import busy_paths
 from stages.common.errors import UserError
 from stages.common.files import read_json, write_json
@@ -79,7 +80,7 @@ def _begun(workspace: Path) -> Iterator[tuple[str, list[str]]]:
     """A run with the lock: leftovers of an earlier run are ended first, and its own at its end."""
     ended = end_leftovers(workspace)
     run = uuid4().hex
-    write_json(workspace / FOLDER / "run.json", {"run": run, "process": os.getpid()})
+    write_json(workspace / RUN_FILE, {"run": run, "process": os.getpid()})
     try:
         yield run, ended
     finally:
@@ -88,13 +89,12 @@ def _begun(workspace: Path) -> Iterator[tuple[str, list[str]]]:
 
 def end_leftovers(workspace: Path) -> list[str]:
     """End what is left of the run in `.flow/run.json`, and restore the user's params; returns what was ended."""
-    folder = workspace / FOLDER
     ended: list[str] = []
-    if (folder / "run.json").exists():
-        run = str(read_json(folder / "run.json")["run"])
+    if (workspace / RUN_FILE).exists():
+        run = str(read_json(workspace / RUN_FILE)["run"])
         ended = [*end_marked(run), *end_containers(run)]
         forget_locks(workspace)
-        (folder / "run.json").unlink()
+        (workspace / RUN_FILE).unlink()
     _put_params_back(workspace)
     return ended
 
@@ -155,6 +155,6 @@ def override_params(workspace: Path, overrides: list[str]) -> None:
 
 def _holder(workspace: Path) -> str:
     try:
-        return f"another run (process {read_json(workspace / FOLDER / 'run.json')['process']})"
+        return f"another run (process {read_json(workspace / RUN_FILE)['process']})"
     except UserError:  # the other run has the lock, but has not written its name yet
         return "another run"

@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stages.common.at_work import at_work
 from stages.common.dvc import runnable_stages
 from stages.common.dvc_file import outputs_of
 from stages.common.errors import BAD_INPUT, UserError, counted, run_stage
@@ -51,7 +52,8 @@ def main() -> None:
     print("nothing was found that would stop a run")
     of_data = _notes_of_data(params) if source is None else source.notes
     of_git, of_store = git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload)
-    notes = [of_git, of_store, too_many_threads(params), _unread(params.ingest), of_data]
+    of_machine = [*at_work(Path()), *too_many_threads(params)]
+    notes = [of_machine, of_git, of_store, _unread(params.ingest), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 

@@ -13,8 +13,8 @@ import pytest
 from dvc.commands.status import CmdDataStatus
 
 from flows import by_dvc, make, serve
-from flows.processes import RUN
 from flows.workspace import taken
+from stages.common.at_work import RUN
 from stages.common.files import write_json
 from tests.flows.toy import ROOT, make_workspace, marked_processes, until, write_stages
 from tests.refusals import refused

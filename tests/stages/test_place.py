@@ -11,8 +11,10 @@ import pytest
 
 from stages import restore
 from stages.check import outputs
+from stages.common.at_work import RUN, RUN_FILE, at_work
 from stages.common.dvc import busy_paths
 from stages.common.errors import BAD_INPUT
+from stages.common.files import write_json
 from stages.common.place import cache_problems, links_problems, room_problems
 from tests.flows.toy import chain, make_workspace
 from tests.refusals import refused
@@ -235,3 +237,27 @@ def test_samples_for_which_the_disk_has_no_room_are_refused_with_the_number_that
     fits = int(problem.partition("set it to ")[2].split()[0])
     assert list(room_problems(fits, (1, 4096, 4096), tmp_path)) == []
     assert problem.startswith("sample.count = 10000000000 takes some 167,772,160 GB, and ")
+
+
+@pytest.mark.tried(
+    "`mintage check` while a stage of a run that was killed is still at work",
+    "stages.train (process ...) of a run that was killed is still at work here: the next `mintage run` ends it, and "
+    "goes on from what it saved",
+)
+def test_what_a_killed_run_left_at_work_is_told_and_a_run_at_work_and_nothing_once_they_end(
+    workspace: Path, read: Callable[[str], None]
+) -> None:
+    (workspace / RUN_FILE).parent.mkdir()
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)", "-m", "stages.train"]
+    with subprocess.Popen(sleep, env={**os.environ, RUN: "mine"}) as stage:
+        write_json(workspace / RUN_FILE, {"run": "mine", "process": 0})
+        try:
+            read("\n".join(at_work(workspace)))
+            write_json(workspace / RUN_FILE, {"run": "mine", "process": stage.pid})
+            assert [*at_work(workspace)] == [f"another run (process {stage.pid}) is at work here"]
+            write_json(workspace / RUN_FILE, {"run": "mine", "process": os.getpid()})
+            assert [*at_work(workspace)] == []
+        finally:
+            stage.kill()
+    write_json(workspace / RUN_FILE, {"run": "mine", "process": stage.pid})
+    assert [*at_work(workspace)] == []
