@@ -31,17 +31,21 @@ def quotes_first(path: Path) -> Iterator[None]:
 def unclosed(path: Path) -> int | None:
     """The line of the first text without its closing quote; None if there is none.
 
-    It either ends with the file, or runs over a line with a key of its own section, or of a section around that: a text
-    that is meant to have several lines stands further in.
+    It ends with the file, or at an apostrophe in the comment behind it, or runs over a line with a key of its own
+    section, or of a section around that: a text that is meant to have several lines stands further in.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = text.splitlines()
+    before = None
     try:
         for token in YAML(typ="safe", pure=True).scan(text):
+            if isinstance(before, ScalarToken) and isinstance(token, ScalarToken) and " #" in before.value:
+                return int(before.start_mark.line) + 1
             if isinstance(token, ScalarToken) and token.style in ("'", '"'):
                 first, last = token.start_mark.line, token.end_mark.line
                 if any(_is_key(line, lines[first]) for line in lines[first + 1 : last + 1]):
-                    return first + 1
+                    return int(first) + 1
+            before = token
     except MarkedYAMLError as error:
         to_the_end = "quoted scalar" in str(error.context) and "end of stream" in str(error.problem)
         return error.context_mark.line + 1 if to_the_end and error.context_mark else None

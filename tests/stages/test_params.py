@@ -90,6 +90,7 @@ def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> 
     [
         ("ingest.path", '"data/source', "  path: "),  # up to the next quote, in a comment
         ("ingest.path", "'data/source", "  path: "),
+        ("ingest.path", "'data/source  # the user's own", "  path: "),
         ("ingest.name", '"Mintage\n\n  of: digits"\n  qa: 1', "  name: "),
         ("report.title", '"Mintage', "  title: "),  # up to the end of the file
     ],
