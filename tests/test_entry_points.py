@@ -12,6 +12,8 @@ from pathlib import Path
 import prefect.main  # noqa: F401  # its log keeps the stream of its import: not one that a test here closes
 import pytest
 
+from tests.programs import printed_by
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -153,15 +155,7 @@ def test_a_module_is_run_where_errors_become_a_sentence(module: str) -> None:
 )
 def test_help_asked_for_by_a_shell_leaves_the_data_as_they_are(tmp_path: Path, read: Callable[[str], None]) -> None:
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.ingest", "--help"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    read(done.stdout)
+    read(printed_by("-m", "stages.ingest", "--help", folder=tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
@@ -179,5 +173,4 @@ def test_the_flow_imports_without_what_the_worker_s_image_lacks() -> None:
     """The images themselves are tried where a Docker engine is (tests/flows/test_images.py)."""
     lacks = "numpy", "torch", "pandas", "matplotlib", "scipy", "sklearn"
     code = f"import sys; sys.modules.update(dict.fromkeys({lacks})); import flows.pipeline, flows.container"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    printed_by("-c", code)

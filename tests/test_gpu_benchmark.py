@@ -1,8 +1,6 @@
 """`python -m benchmarks.gpu`, on the CPU with little of all: on the day there is a GPU it must not fail by itself."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +8,11 @@ import pytest
 import torch
 
 from benchmarks.training import CASES, networks_alone
-from tests.flows.toy import ROOT
+from tests.programs import python
 
 
 def run(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "benchmarks.gpu", "--device", "cpu", "--out", str(folder), *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python("-m", "benchmarks.gpu", "--device", "cpu", "--out", folder, *options)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads((folder / "gpu.json").read_text())
 

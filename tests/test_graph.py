@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from stages.common.dvc_file import Meta
 from stages.common.identity import DECIDES_NOTHING, code_of
 from stages.common.params import Params
 from stages.selection.metrics import METRICS
+from tests.programs import printed_by
 
 ROOT = Path(__file__).parents[1]
 PIPELINE: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -106,5 +106,4 @@ def outputs(stage: str) -> list[str]:
 )
 def test_a_stage_pays_only_for_what_it_uses(stage: str, heavy: set[str]) -> None:
     code = f"import sys, stages.{stage}; print(*{heavy!r} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert printed_by("-c", code).split() == []

@@ -1,6 +1,5 @@
 """The benchmark of the stages: whose seconds it counts."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from benchmarks import stages
+from tests.programs import git
 
 BURN = "sum(n * n for n in range({:d}))"
 
@@ -16,8 +16,8 @@ def checkout(folder: Path, **commands: str) -> Path:
     folder.mkdir()
     with (folder / "dvc.yaml").open("w") as file:
         YAML().dump({"stages": {name: {"cmd": command} for name, command in commands.items()}}, file)
-    for command in (["init", "-q"], ["add", "dvc.yaml"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+    git(folder, "init", "-q")
+    git(folder, "add", "dvc.yaml")
     return folder
 
 

@@ -21,6 +21,7 @@ from stages.common.errors import TRY_AGAIN
 from stages.common.provenance import git_state
 from tests.flows.docker_engine import IN_CONTAINER, as_stage, built_images, containers, need_engine, stage_environment
 from tests.flows.toy import make_workspace, until, write_stages
+from tests.programs import git
 from tests.refusals import refused
 
 need_engine()
@@ -316,17 +317,16 @@ def test_files_that_are_links_into_a_cache_elsewhere_can_be_read(workspace: Path
 def test_what_git_says_outside_and_the_image_are_what_a_stage_records_inside(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subprocess.run(["git", "init", "-q"], cwd=workspace, check=True)
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "one"], cwd=workspace, check=True)
+    git(workspace, "init", "-q")
+    git(workspace, "commit", "-q", "--allow-empty", "-m", "one")
     monkeypatch.chdir(workspace)
     (workspace / "stages").mkdir(exist_ok=True)
     (workspace / "stages/new.py").touch()
     outside = git_state()
     assert (len(outside["commit"]), outside["clean"]) == (40, False)
-    git = as_stage(workspace, "quiet", 'echo "$MINTAGE_GIT"').stdout
+    said = as_stage(workspace, "quiet", 'echo "$MINTAGE_GIT"').stdout
     image = as_stage(workspace, "quiet", 'echo "$MINTAGE_IMAGE"').stdout
     assert re.fullmatch(r"mintage/data:\S+@sha256:[0-9a-f]{64}\n", image)
     monkeypatch.chdir("/")  # where git knows nothing
-    monkeypatch.setenv("MINTAGE_GIT", git)
+    monkeypatch.setenv("MINTAGE_GIT", said)
     assert git_state() == outside

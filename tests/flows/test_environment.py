@@ -2,8 +2,6 @@
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 
 from flows.environment import write_environment
 from tests.flows.team import configuration, environment_of, has_compose
-from tests.flows.toy import ROOT
+from tests.programs import python
 from tests.refusals import refused
 
 SECRETS = (
@@ -90,9 +88,7 @@ def test_a_worktree_whose_repository_lies_elsewhere_is_refused(
     "error: DOCKER_HOST is tcp://example.org:2376: the worker needs an engine on this machine, with a socket",
 )
 def test_an_engine_on_another_machine_is_refused_in_one_sentence(tmp_path: Path, read: Callable[[str], None]) -> None:
-    environment = {**os.environ, "DOCKER_HOST": "tcp://example.org:2376", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "flows.environment"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = python("-m", "flows.environment", folder=tmp_path, DOCKER_HOST="tcp://example.org:2376")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     read(done.stderr)

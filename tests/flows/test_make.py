@@ -17,6 +17,7 @@ from flows.workspace import taken
 from stages.common.at_work import RUN
 from stages.common.files import write_json
 from tests.flows.toy import ROOT, make_workspace, marked_processes, until, write_stages
+from tests.programs import python
 from tests.refusals import refused
 
 pytestmark = pytest.mark.slow
@@ -177,8 +178,7 @@ def test_dvc_s_hints_do_not_come_after_what_the_last_stage_says(tmp_path: Path) 
     )
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
-    command, environment = [sys.executable, "-m", "flows.by_dvc"], {**os.environ, "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    said = python("-m", "flows.by_dvc", folder=folder)
     assert said.stdout.splitlines()[-1] == "Updating lock file 'dvc.lock'"
     assert said.stderr == ""
 

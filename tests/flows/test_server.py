@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from tests.counting_proxy import Server, behind, serving
 from tests.flows.test_stopping import sleeping
 from tests.flows.test_stopping import started as is_asleep
 from tests.flows.toy import ROOT, chain, make_workspace, start_flow, tables, until
+from tests.programs import git, python
 from tests.refusals import refused
 from tests.shared import of_all_workers
 
@@ -139,11 +139,10 @@ def test_a_slip_in_an_override_is_told_before_a_server_is_asked_for(
     module: str, tmp_path: Path, read: Callable[[str], None]
 ) -> None:
     workspace = make_workspace(tmp_path / "toy", chain("one"))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
-    command = [sys.executable, "-m", module, "--workspace", str(workspace), "-S", "train.sede=1", "one"]
-    command += ["--name", "s"] if module == "flows.sweep" else []
-    subprocess.run(["git", "init", "-q", str(workspace)], check=True)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    asked = ["--workspace", workspace, "-S", "train.sede=1", "one"]
+    asked += ["--name", "s"] if module == "flows.sweep" else []
+    git(workspace, "init", "-q")
+    done = python("-m", module, *asked, PREFECT_API_URL="http://127.0.0.1:9/api")
     assert done.returncode == 2
     read(done.stderr)
 

@@ -1,14 +1,12 @@
 """What docs/extending.md says a package can bring, brought by one."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.site import PAGE, ROOT, install
+from tests.programs import printed_by, python
+from tests.site import PAGE, install
 
 USE = """
 import torch, mintage
@@ -33,20 +31,12 @@ def site(tmp_path: Path) -> Path:
     return install(tmp_path / "site")
 
 
-def run(site: Path, code: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=site, capture_output=True, text=True, check=False
-    )
-
-
 def test_the_page_s_package_brings_a_network_an_objective_a_penalty_a_term_and_a_game(site: Path) -> None:
     lines = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[-1]
-    done = run(site, USE.format(lines=lines, names=NAMES))
-    assert done.returncode == 0, done.stderr
+    printed_by("-c", USE.format(lines=lines, names=NAMES), folder=site, also=[site])
 
 
 def test_a_name_that_no_package_brings_is_refused_with_those_that_there_are(site: Path) -> None:
     code = "import mintage; mintage.train(mintage.Dataset(image=__import__('torch').zeros(8, 1, 8, 8)), 'gan', 8, "
-    done = run(site, code + "{'network': 'shalow'})")
+    done = python("-c", code + "{'network': 'shalow'})", folder=site, also=[site])
     assert "ValueError: recipe.network = 'shalow': did you mean 'shallow'? It is not one of" in done.stderr

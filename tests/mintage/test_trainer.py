@@ -1,6 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +9,8 @@ from mintage.optimizers import without_compiler
 from mintage.slots import slots_of
 from mintage.trainer import Trainer
 from tests.mintage.helpers import play, tiny_trainer
+from tests.programs import printed_by
 
-ROOT = Path(__file__).parents[2]
 AXES: list[dict[str, Any]] = [
     {"network": "mlp"},
     {"network": "dcgan"},
@@ -125,7 +122,7 @@ for optimizer in ("adam", "sgd", "rmsprop"):
 mintage.measure(run.model, data, evaluator_images=128)
 assert "torch._dynamo" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    printed_by("-c", code)
 
 
 def test_an_optimizer_without_the_compiler_takes_the_steps_of_torch_s_own() -> None:

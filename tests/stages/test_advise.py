@@ -1,9 +1,7 @@
 """Which family, size and minutes suit some data; how fast a family learns is given, but where a test says otherwise."""
 
 import hashlib
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +22,7 @@ from stages.common.params import Params, load_params
 from stages.common.sections import Scenes
 from stages.examples import load_all
 from stages.media.sounds import Sounds
+from tests.programs import printed_by
 from tests.refusals import refused
 from tests.stages.source_files import encoded, ingested, noise, write_tree
 from tests.stages.tiny_data import ROOT
@@ -342,16 +341,14 @@ def test_the_command_says_how_to_take_its_first_advice_and_advises_nothing_for_d
         advise.main()
     write_json(Path("provenance/ingest.json"), {"params": load_params().ingest.model_dump(mode="json")})
     # In so few minutes no machine takes as many images as params.yaml has.
-    command = [sys.executable, "-m", "stages.advise", "--minutes", "0.3"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    first, *_ = [line.split() for line in done.stdout.splitlines() if line.startswith("cgan")]
+    printed = printed_by("-m", "stages.advise", "--minutes", 0.3, folder=tmp_path)
+    first, *_ = [line.split() for line in printed.splitlines() if line.startswith("cgan")]
     assert first[:2] == ["cgan", "8x8"]
-    assert done.stdout.startswith("1,797 images of 8x8 pixels, gray; 10 classes\n\nfamily")
-    assert "few images: look" not in done.stdout, "the example's own data"
-    assert "such an experiment is not published (upload.publish): `mintage releases publish` does" in done.stdout
+    assert printed.startswith("1,797 images of 8x8 pixels, gray; 10 classes\n\nfamily")
+    assert "few images: look" not in printed, "the example's own data"
+    assert "such an experiment is not published (upload.publish): `mintage releases publish` does" in printed
     whole = re.search(
-        "the minutes are for training only, .*: with all other stages the first takes about (.*),", done.stdout
+        "the minutes are for training only, .*: with all other stages the first takes about (.*),", printed
     )
     assert whole is not None
     assert float(whole[1]) > 31 / 60 / 2, "what the other stages take in docs/benchmarks.md, of a shorter training"

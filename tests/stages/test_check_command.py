@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.programs import Done, git, python
 from tests.stages.source_files import run_stage_in, write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -22,22 +21,20 @@ def _in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data/source").mkdir(parents=True)
 
 
-def in_git(*words: str) -> None:
-    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@example.org", *words], check=True)
+def run(folder: Path) -> Done:
+    return python("-m", "stages.check", folder=folder)
 
 
-def run(folder: Path) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "stages.check"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def commit_params(folder: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder)
+    git(folder, "init", "-q")
+    git(folder, "add", "dvc.yaml", "params.yaml")
+    git(folder, "commit", "-q", "-m", "one")
 
 
 def test_the_command_says_that_all_is_well_or_in_one_line_with_exit_code_2_what_is_not(tmp_path: Path) -> None:
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    in_git("init", "-q")
-    in_git("add", "dvc.yaml", "params.yaml")
-    in_git("commit", "-q", "-m", "one")
+    commit_params(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     done = run(tmp_path)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (0, 1, "")
@@ -57,11 +54,7 @@ def test_the_command_says_that_all_is_well_or_in_one_line_with_exit_code_2_what_
 def test_changes_that_would_keep_a_release_back_are_told_before_anything_runs(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
-    for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    in_git("init", "-q")
-    in_git("add", "dvc.yaml", "params.yaml")
-    in_git("commit", "-q", "-m", "one")
+    commit_params(tmp_path)
     Path("run.log").touch()  # a new file that is no code
     assert run(tmp_path).stderr == ""
     Path("stages").mkdir()

@@ -1,15 +1,13 @@
 """Memory of evaluator and select does not grow with the pixels of a split: each in a process of its own."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.measuring import write_inputs
 from stages.common.files import write_json
-from tests.stages.tiny_data import ROOT, write_params
+from tests.programs import printed_by
+from tests.stages.tiny_data import write_params
 
 PROGRAM = """
 import importlib, sys
@@ -37,10 +35,8 @@ def peak(folder: Path, stage: str, count: int) -> int:
     write_inputs(folder, 2, count, count // 2, (3, 32, 32))
     write_json(folder / "reports/validation.json", {"success": True})
     write_params(folder, PARAMS)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **GIVEN_BACK}
-    command = [sys.executable, "-c", PROGRAM, stage]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return 1024 * int(run.stdout.splitlines()[-1])
+    printed = printed_by("-c", PROGRAM, stage, folder=folder, OMP_NUM_THREADS="1", **GIVEN_BACK)
+    return 1024 * int(printed.splitlines()[-1])
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from stages.common.errors import UserError, run_stage
 from stages.common.receipt import publish_again, read_receipt
 from stages.summary import Receipt
 from stages.upload import main
+from tests.programs import git
 from tests.stages.release_trees import make_tree
 from tests.stages.tiny_data import ROOT, write_params
 
@@ -80,9 +81,8 @@ def test_an_experiment_keeps_the_receipt_of_the_release_before_and_the_next_run_
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository's params, committed."""
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    for command in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "params"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "params"]):
+        git(tmp_path, *command)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

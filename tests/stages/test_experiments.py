@@ -1,16 +1,13 @@
 """What was tried, in a table that fits a terminal."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stages.experiments import Row, experiments, table
+from tests.programs import python
 from tests.refusals import refused
-
-ROOT = Path(__file__).parents[2]
 
 
 def row(name: str, **params: str) -> Row:
@@ -92,7 +89,6 @@ def test_outside_of_git_it_is_one_sentence_of_dvc_s(
     "`python -m stages.experiments --no-such-option`", "error: unrecognized arguments: --no-such-option: ..."
 )
 def test_an_option_that_it_does_not_know_is_refused(tmp_path: Path, read: Callable[[str], None]) -> None:
-    command = [sys.executable, "-m", "stages.experiments", "--no-such-option"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python("-m", "stages.experiments", "--no-such-option")
     assert (done.returncode, done.stdout) == (2, "")
     read(done.stderr)

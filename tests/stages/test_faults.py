@@ -7,9 +7,6 @@ import itertools
 import multiprocessing
 import os
 import random
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -24,6 +21,7 @@ from stages.releases.content import gather
 from stages.releases.publish import publish
 from stages.releases.transfer import fetch, verify
 from stages.stores import open_store
+from tests.programs import python
 from tests.stages.release_trees import REPO, check_release, make_tree, set_url
 from tests.stages.s3_servers import SERVERS, Place, Server, named_server, place_on, refusal
 
@@ -131,7 +129,6 @@ def _always(answer: bytes, method: str, path: str) -> bytes:
 
 
 KILLS = 50 if os.environ.get("MINTAGE_THOROUGH") else 15
-FETCH = [sys.executable, "-m", "stages.releases", "fetch", "latest"]
 
 
 @pytest.mark.parametrize("megabytes", [3, 20])
@@ -141,15 +138,8 @@ def test_a_disk_that_is_full_on_fetch_stops_with_a_sentence_and_the_next_try_fin
     make_tree(place.tree, megabytes=megabytes)
     set_url(place.tree, url(place))
     assert place.upload()[0] == 0
-    target, limit = tmp_path / "fetched", 1_000_000  # the system refuses to write more, as a full disk does
-    done = subprocess.run(
-        [*FETCH, str(target)],
-        env={**os.environ, "PYTHONPATH": str(REPO)},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
+    target = tmp_path / "fetched"
+    done = python("-m", "stages.releases", "fetch", "latest", target, folder=place.tree, largest_file=1_000_000)
     assert done.returncode == BAD_INPUT, done.stderr
     assert "free some space and run again" in done.stderr
     assert "Traceback" not in done.stderr
@@ -210,16 +200,9 @@ def test_no_planted_secret_is_in_any_output_log_or_error(
         printed.append(place.upload()[1])
     place.proxy.refuse = lambda method, path: None
     for words in (["list"], ["show", "latest"], ["verify", "latest"], ["fetch", "latest", str(tmp_path / "fetched")]):
-        command = [sys.executable, "-m", "stages.releases", *words]
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": str(REPO)},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=True,
-        )
-        printed.append(done.stdout)
+        done = python("-m", "stages.releases", *words, folder=place.tree)
+        assert done.returncode == 0, done.stderr
+        printed += [done.stdout, done.stderr]
     outputs = [place.read(key) for key in place.objects()] + [*contents(place.tree).values()]
     outputs += [*contents(tmp_path / "fetched").values(), *(text.encode() for text in printed)]
     outputs += [record.getMessage().encode() for record in caplog.records if not record.name.startswith("werkzeug")]

@@ -4,8 +4,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from stages.common.git import is_own, read_git
 from stages.common.place import git_notes
 from stages.common.provenance import uncommitted_stages
 from stages.releases.content import gather, require_committed
+from tests.programs import git, printed_by
 from tests.refusals import refused
 from tests.stages.release_trees import make_tree
 from tests.stages.tiny_data import ROOT
@@ -35,12 +34,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".gitignore").write_text("/a.txt\n")
     monkeypatch.chdir(folder)
     return folder
-
-
-def git(folder: Path, *words: str) -> str:
-    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    done = subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def commit(folder: Path) -> str:
@@ -281,9 +274,4 @@ def test_what_git_will_make_of_a_release_is_said_before_anything_runs(
 
 def test_a_command_of_dvc_is_run_by_the_python_that_runs_us(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert (
-        run_dvc("--version")
-        == subprocess.run(
-            [sys.executable, "-m", "dvc", "--version"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    )
+    assert run_dvc("--version") == printed_by("-m", "dvc", "--version").strip()

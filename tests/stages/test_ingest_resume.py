@@ -1,9 +1,7 @@
 """An ingest that is killed goes on at its last finished shard; one whose source changed begins anew."""
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -22,9 +20,10 @@ from stages.common.raw_shards import Counts, Done
 from stages.common.shards import class_names, read_tables, shards
 from stages.ingest import StaleError, ingest, summary
 from stages.sources import RawImage, Source, content_of, open_source
+from tests.programs import printed_by, python
 from tests.refusals import refused
 from tests.stages.source_files import ingest_params, ingested, run_stage_in, write_tree
-from tests.stages.tiny_data import ROOT, write_params
+from tests.stages.tiny_data import write_params
 
 KILLED = """
 import os, signal, sys
@@ -43,9 +42,7 @@ ingest.main()
 
 
 def killed(folder: Path, after_shards: int) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", KILLED, str(after_shards)]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    run = python("-c", KILLED, after_shards, folder=folder)
     assert run.returncode == -signal.SIGKILL, run.stderr
 
 
@@ -294,8 +291,5 @@ def test_ten_times_the_images_take_no_more_memory(tmp_path: Path) -> None:
         write_params(folder, {"ingest.source": "glyphs", "ingest.options": options, "ingest.shard_images": 2500})
         code = "import resource; from stages import ingest; ingest.main()\n"
         code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", code]
-        run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-        peaks.append(int(run.stdout.split()[-1]))
+        peaks.append(int(printed_by("-c", code, folder=folder).split()[-1]))
     assert peaks[1] < 1.1 * peaks[0]

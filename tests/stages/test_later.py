@@ -1,10 +1,9 @@
 """Imports that wait: a module is loaded when it is used, and not before."""
 
-import subprocess
 import sys
 
 from stages.common.later import put_off
-from tests.stages.tiny_data import ROOT
+from tests.programs import printed_by
 
 
 def test_a_module_that_is_put_off_is_loaded_when_it_is_used() -> None:
@@ -40,4 +39,4 @@ from stages.validation.judge import judge
 assert verdict.success
 assert not {"scipy.stats", "altair"} & sys.modules.keys()
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    printed_by("-c", code)

@@ -1,11 +1,7 @@
 """Names looked up in a temporary file, and JSON read a piece at a time: the same as in memory."""
 
 import json
-import os
 import re
-import resource
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,10 +15,10 @@ from stages.sources import json_pairs as module
 from stages.sources import open_source
 from stages.sources.json_pairs import json_pairs
 from stages.sources.lookup import Lookup
+from tests.programs import python
 from tests.refusals import refused
 from tests.stages.source_files import ingest_params, write_tree
 from tests.stages.test_source_fuzz import damaged, fuzzed
-from tests.stages.tiny_data import ROOT
 
 NAMES = st.text(max_size=6) | st.sampled_from(["a", "b", "\ud800", "\0", "a\0b"])
 VALUES = (
@@ -135,15 +131,7 @@ def test_a_disk_without_room_for_the_names_is_one_sentence(tmp_path: Path) -> No
         "from tests.stages.source_files import ingest_params\n"
         "run_stage(lambda: open_source(ingest_params(path='tree', labels='l.csv')))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)),  # as a full disk does
-    )
+    run = python("-c", code, folder=tmp_path, largest_file=10**6)
     assert run.returncode == 2
     assert run.stderr == (
         "error: no room to write a temporary file (TMPDIR names another folder for it) (No space left on device): "

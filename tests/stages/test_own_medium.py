@@ -1,8 +1,5 @@
 """A kind of data that another package brings: it goes through the stages, and is part of what asks it alone."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from PIL import Image
 from stages.common.files import read_json
 from stages.common.shards import shards
 from stages.common.split import Split
+from tests.programs import printed_by, python
 from tests.site import ROOT, install
 from tests.stages.test_identity import identity
 from tests.stages.tiny_data import write_params
@@ -44,15 +42,8 @@ def finished(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_params(folder, HILLS)
     (folder / "data/source").mkdir(parents=True)
     for stage in ("ingest", "normalize", "validate", "train"):
-        done = run(site, folder, "-m", f"stages.{stage}")
-        assert done.returncode == 0, done.stderr
+        printed_by("-m", f"stages.{stage}", folder=folder, also=[site])
     return folder
-
-
-def run(site: Path, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{site}"}
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_data_say_what_they_are_and_keep_their_bits(finished: Path) -> None:
@@ -74,11 +65,11 @@ def test_generated_ones_are_shown_as_the_medium_shows_them(site: Path, finished:
         "medium = medium_of(read_json('data/normalized/manifest.json')); "
         "flat = np.zeros((1, 1, 4, 4), np.float32); print(medium, *medium.pixels(flat).ravel()[:1])"
     )
-    assert run(site, finished, "-c", code).stdout.split() == ["Heights(top=300.0,", "step=30.0)", "128"]
+    assert printed_by("-c", code, folder=finished, also=[site]).split() == ["Heights(top=300.0,", "step=30.0)", "128"]
 
 
 def test_without_its_package_the_data_are_refused_with_its_name(finished: Path) -> None:
-    done = run(finished, finished, "-m", "stages.train")
+    done = python("-m", "stages.train", folder=finished)
     assert done.returncode == 2
     known = "images, frames, points, volumes, sounds, tokens, rolls"
     assert f"there is no medium 'heights'; known: {known}: install the package that brings it" in done.stderr

@@ -1,24 +1,18 @@
 """A metric that another package brings: measured beside the others, and nothing else runs again for it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stages.common.files import read_json
+from tests.programs import printed_by
 from tests.site import ROOT, install
 from tests.stages.test_identity import identity
 from tests.stages.tiny_models import write_run
 
 
 def select_in(folder: Path, *paths: Path) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *paths]))}
-    command = [sys.executable, "-m", "stages.select"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return printed_by("-m", "stages.select", folder=folder, also=paths)
 
 
 def test_a_package_s_metric_is_measured_of_images_that_are_known_already(tmp_path: Path) -> None:

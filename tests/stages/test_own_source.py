@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from stages.sources import BUILT_IN, checked_options, open_source, reader
 from stages.sources.listing import listing
+from tests.programs import printed_by
 from tests.refusals import refused
 from tests.stages.source_files import ingest_params, noise, write_tree
 from tests.stages.tiny_data import ROOT, write_params
@@ -38,33 +38,17 @@ def test_the_source_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     install(tmp_path / "site", code, monkeypatch)
     write_tree(tmp_path / "tree", {"": 6})
     changes = {"ingest.source": "flowers", "ingest.path": "tree", "ingest.options": {"every": 2}, "train.family": "gan"}
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path / 'site'}"}
     write_params(tmp_path, changes)
-    done = subprocess.run(
-        [sys.executable, "-m", "stages.ingest"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "ingested 3 images from flowers (tree)" in done.stdout
-    listed = subprocess.run(
-        [sys.executable, "-m", "stages.ingest", "--sources"],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "flowers" in listed.stdout
-    assert "    every = 1: " in listed.stdout
+    also = [tmp_path / "site"]
+    printed = printed_by("-m", "stages.ingest", folder=tmp_path, also=also)
+    assert "ingested 3 images from flowers (tree)" in printed
+    listed = printed_by("-m", "stages.ingest", "--sources", also=also)
+    assert "flowers" in listed
+    assert "    every = 1: " in listed
 
 
 def test_every_source_is_listed_with_its_options_their_defaults_and_meanings() -> None:
-    command = [sys.executable, "-m", "stages.ingest", "--sources"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = printed_by("-m", "stages.ingest", "--sources")
     for name in BUILT_IN:
         assert re.search(rf"(?m)^{name} +\w.*\.$", listed), name
         for option, field in reader(name).Options.model_fields.items():

@@ -1,15 +1,13 @@
 """params.yaml: what is right is read, what is wrong is refused with file, key, value and the nearest name."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stages.common.params import Evaluator, Ingest, Params, Validate, load_params, load_section
+from tests.programs import python
 from tests.refusals import refused
 
 ROOT = Path(__file__).parents[2]
@@ -328,9 +326,7 @@ def test_a_stage_told_of_bad_params_prints_one_line_and_ends_with_exit_code_2(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
     changed(tmp_path, "train.family", "cgam")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.validate"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = python("-m", "stages.validate", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     read(done.stderr)
     assert done.stderr.count("\n") == 1

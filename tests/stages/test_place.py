@@ -17,10 +17,9 @@ from stages.common.errors import BAD_INPUT
 from stages.common.files import write_json
 from stages.common.place import cache_problems, links_problems, room_problems
 from tests.flows.toy import chain, make_workspace
+from tests.programs import python
 from tests.refusals import refused
 from tests.stages.tiny_data import write_params
-
-TREE = Path(__file__).parents[2]
 
 MADE = [Path("data/raw"), Path("models/selected"), Path("metrics/a.json"), Path("published.json")]
 
@@ -203,9 +202,7 @@ def test_a_stage_by_hand_is_refused_while_dvc_makes_its_outputs(workspace: Path,
     waiting = [sys.executable, "-c", "input()", "dvc"]
     with subprocess.Popen(waiting, stdin=subprocess.PIPE) as other:
         lock(workspace, "provenance/sample.json", other.pid)
-        command = [sys.executable, "-m", "stages.sample"]
-        environment = os.environ | {"PYTHONPATH": str(TREE)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = python("-m", "stages.sample", folder=workspace)
         other.communicate(b"")
     assert done.returncode == BAD_INPUT
     assert not (workspace / "samples").exists()

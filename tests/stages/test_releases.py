@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from stages.releases.content import gather, identify
 from stages.releases.manifest import release_in
 from stages.stores import Store, open_store
 from stages.stores.s3 import S3Store
+from tests.programs import git
 from tests.refusals import refused
 from tests.stages.release_trees import check_release, make_tree
 from tests.stages.shared_store import Shared
@@ -333,12 +333,6 @@ def test_what_was_made_with_uncommitted_changes_is_refused_unless_forced_and_the
     }
 
 
-def git(folder: Path, *words: str) -> str:
-    identity = ["-c", "user.name=Anna", "-c", "user.email=anna@example.org"]
-    done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
 def test_a_clone_with_commit_data_params_and_packages_can_make_a_release_again(shared: Shared, tmp_path: Path) -> None:
     tree = shared.tree
     git(tree, "init", "-q")
@@ -346,7 +340,7 @@ def test_a_clone_with_commit_data_params_and_packages_can_make_a_release_again(s
     (tree / "requirements/constraints.txt").write_text("torch==2.13.0\n")
     git(tree, "add", "params.yaml", "requirements")
     git(tree, "commit", "-q", "-m", "code")
-    commit = git(tree, "rev-parse", "HEAD").strip()
+    commit = git(tree, "rev-parse", "HEAD")
     made = {"git": {"commit": commit, "clean": True}, "machine": {"device": "cpu"}}
     (tree / "provenance/train.json").write_text(json.dumps(made))
     (tree / "models/selected/provenance.json").write_text('{"data_fingerprint": "f00d"}')

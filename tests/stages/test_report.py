@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from stages.common.files import read_json, write_bytes, write_json, write_text, 
 from stages.report import main
 from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
+from tests.programs import printed_by, python
 from tests.refusals import refused
 from tests.stages.report_inputs import (
     CHECKPOINTS,
@@ -112,9 +111,8 @@ def test_no_id_stands_twice_on_the_page_and_every_reference_has_its_id(inputs: P
 def test_two_runs_give_the_same_bytes(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     again = write_inputs(tmp_path_factory.mktemp("again"))
     assert page(inputs) == page(again)
-    in_another_process = [sys.executable, "-m", "stages.report"]  # which draws its own charts
     shutil.copy(ROOT / "params.yaml", again)
-    subprocess.run(in_another_process, cwd=again, env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}, check=True)
+    printed_by("-m", "stages.report", folder=again, PYTHONHASHSEED="7")  # draws its own charts
     assert (again / "reports/index.html").read_text() == page(inputs)
 
 
@@ -352,10 +350,7 @@ def test_bad_input_stops_the_stage_with_exit_code_2_and_the_earlier_page_untouch
     shutil.copy(ROOT / "params.yaml", inputs)
     write_text(inputs / "reports/index.html", "earlier")
     (inputs / "metrics/selection.json").write_text(json.dumps({"images": 1}))
-    command = [sys.executable, "-m", "stages.report"]
-    done = subprocess.run(
-        command, cwd=inputs, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-    )
+    done = python("-m", "stages.report", folder=inputs)
     assert done.returncode == 2
     assert done.stderr.startswith("error: metrics/selection.json: ")
     assert len(done.stderr.splitlines()) == 1

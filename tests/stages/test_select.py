@@ -1,9 +1,6 @@
 import hashlib
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +33,7 @@ from stages.selection.metrics import METRICS
 from stages.selection.nearest import nearest_rows_of
 from stages.selection.reference import Reference, reference
 from stages.selection.verdicts import copying
+from tests.programs import printed_by
 from tests.refusals import refused
 from tests.stages.crafted import Copier
 from tests.stages.forked import try_stage_in
@@ -125,12 +123,7 @@ def test_the_selected_generator_is_the_averaged_one_of_its_checkpoint(finished: 
 def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:
     card = (finished / "models/selected/README.md").read_text()
     code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0] + "\nprint(tuple(images.shape))"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=finished / "models/selected", env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "(16, 1, 8, 8)", done.stderr
+    assert printed_by("-c", code, folder=finished / "models/selected") == "(16, 1, 8, 8)\n"
 
 
 def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor(finished: Path) -> None:

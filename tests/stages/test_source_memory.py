@@ -1,17 +1,14 @@
 """Memory of a source does not grow with its images, labels or partners: each in a process of its own."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.sources import CASES
 from stages.common.params import Ingest
+from tests.programs import printed_by
 from tests.stages.source_files import ingest_params
-from tests.stages.tiny_data import ROOT
 
 # Contents are not read: every image has its own, and what is written is measured in test_ingest_resume.
 PROGRAM = """
@@ -29,10 +26,8 @@ def peak(folder: Path, name: str, count: int) -> int:
     """Kilobytes."""
     folder.mkdir()
     params: Ingest = ingest_params(path="input", **{"options": {}, **CASES[name](folder / "input", count)})
-    command = [sys.executable, "-c", PROGRAM, json.dumps(params.model_dump())]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    images, used = map(int, run.stdout.split())
+    printed = printed_by("-c", PROGRAM, json.dumps(params.model_dump()), folder=folder, OMP_NUM_THREADS="1")
+    images, used = map(int, printed.split())
     assert abs(images - count) <= 1  # of points, a tenth as many more are held out
     return used
 

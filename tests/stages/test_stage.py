@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.stage import progress_bar
+from tests.programs import python
 from tests.stages.tiny_data import ROOT
 
 LOSES_IT = """
@@ -24,8 +25,7 @@ print("went on")
 
 def test_ctrl_c_ends_a_stage_in_a_line_also_in_an_import_that_would_lose_it(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text(LOSES_IT)
-    command, environment = [sys.executable, "-m", "stages.train"], {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = python("-m", "stages.train", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (-signal.SIGINT, "")
     assert done.stderr == "\nstopped: nothing had begun\n"
 
@@ -63,8 +63,7 @@ run_stage(stage)
 def terminated(before: str, *signals: signal.Signals) -> tuple[int, str]:
     """In a process of its own: here a flow's tests may have left a thread that ends it soon after the signal."""
     numbers = [str(int(number)) for number in signals]
-    command = [sys.executable, "-c", before + TERMINATED, *numbers]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python("-c", before + TERMINATED, *numbers)
     return done.returncode, done.stderr
 
 
@@ -107,7 +106,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_a_stage_whose_terminal_is_closed_ends_in_order_though_it_can_say_nothing() -> None:
-    done = subprocess.run([sys.executable, "-c", CLOSED], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python("-c", CLOSED)
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
 
 

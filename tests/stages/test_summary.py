@@ -1,9 +1,6 @@
 """What a person reads at the end of `make run`."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +8,9 @@ from typing import Any
 import pytest
 
 from stages.summary import main, summary
+from tests.programs import printed_by, python
 from tests.refusals import refused
 
-ROOT = Path(__file__).parents[2]
 MEASURES = {
     "images": 450_000,
     "frechet_distance": 14.23,
@@ -222,11 +219,9 @@ def test_the_command_prints_it_without_loading_what_trains_or_validates(tmp_path
         "import sys, stages.summary as s; s.main(); "
         "print({'torch', 'great_expectations', 'pandas', 'boto3', 'sklearn', 'matplotlib'} & set(sys.modules))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert "reports/index.html" in done.stdout
-    assert done.stdout.endswith("set()\n")
+    printed = printed_by("-c", code, folder=tmp_path)
+    assert "reports/index.html" in printed
+    assert printed.endswith("set()\n")
 
 
 @pytest.mark.tried("`mintage summary` before any run", "metrics/selection.json is missing: `mintage run` makes it, ...")
@@ -247,9 +242,7 @@ def test_in_a_checkout_without_any_run_the_command_that_makes_all_is_named(
 def test_the_command_outside_a_checkout_is_one_sentence_and_exit_code_2(
     tmp_path: Path, read: Callable[[str], None]
 ) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "stages.summary"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = python("-m", "stages.summary", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     read(done.stderr)

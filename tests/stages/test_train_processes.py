@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,10 @@ import pytest
 
 from stages.common.errors import INTERRUPTED
 from tests.forked import Forked
+from tests.programs import Done, python
 from tests.stages.forked import start_train_stage
 from tests.stages.test_train import OFTEN, SHORT, outputs, saved_states, train, wait_for_a_new_state, workspace
-from tests.stages.tiny_data import ROOT, write_params
+from tests.stages.tiny_data import write_params
 
 pytestmark = pytest.mark.slow
 
@@ -153,11 +152,9 @@ def test_another_number_of_processes_or_batch_size_says_what_it_changes(finished
     assert "going on" not in output
 
 
-def by_hand(folder: Path, count: int) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
-    command = [*torchrun, "-m", "stages.train"]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def by_hand(folder: Path, count: int, *program: str) -> Done:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}")
+    return python(*torchrun, *(program or ("-m", "stages.train")), folder=folder, OMP_NUM_THREADS="1")
 
 
 @pytest.mark.nightly
@@ -180,11 +177,7 @@ def test_a_nan_in_one_process_stops_all_with_the_sentence(tmp_path: Path) -> Non
     poisoned += "def draw(*a): return real(*a) * (float('nan') if os.environ['RANK'] == '1' else 1.0)\n"
     poisoned += "games.draw = draw\nrunpy.run_module('stages.train', run_name='__main__')\n"
     (folder / "poisoned.py").write_text(poisoned)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "poisoned.py"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        torchrun, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = by_hand(folder, 2, "poisoned.py")
     assert done.returncode != 0
     assert done.stderr.count("error: training diverged") == 1
     assert saved_states(folder) == set()

@@ -3,7 +3,6 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from stages.releases.publish import publish
 from stages.stores import File, open_store
 from stages.stores.folder import FolderStore
 from stages.upload import main
+from tests.programs import python
 from tests.refusals import refused
 from tests.stages.release_trees import REPO, check_release, make_tree, set_url
 
@@ -187,16 +187,7 @@ def test_a_full_disk_stops_with_a_sentence_and_leaves_what_was_published(tree: P
     main()
     before, earlier = released(tree), (tree / "published.json").read_bytes()
     make_tree(tree, megabytes=3, seed=1)
-    limit = 1_000_000  # of this process's files: the system refuses the write, as a full disk does
-    done = subprocess.run(
-        UPLOAD,
-        cwd=tree,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
+    done = python("-m", "stages.upload", folder=tree, largest_file=1_000_000)
     assert done.returncode == 2
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
