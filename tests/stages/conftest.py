@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+import mintage
+from mintage import Model
 from stages.common.files import read_json
+from stages.common.split import Split
 from stages.stores import open_store
 from tests.shared import made_once
 from tests.stages.forked import run_stage_in
@@ -16,6 +19,7 @@ from tests.stages.hosts import connected
 from tests.stages.release_trees import make_tree
 from tests.stages.s3_servers import SERVERS, Server, bucket_of, named_server
 from tests.stages.shared_store import Shared
+from tests.stages.whole_pipeline import copy_untrained, run_pipeline
 
 
 @pytest.fixture(scope="module", params=["folder", *SERVERS])
@@ -68,7 +72,36 @@ def digits_selected(tmp_path_factory: pytest.TempPathFactory, digits_run: Path) 
 
 
 @pytest.fixture(scope="module")
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pipeline of the module's `PARAMS`, through every stage; a module that needs more has its own."""
+    return run_pipeline(tmp_path_factory.mktemp("finished"), request.module.PARAMS)
+
+
+@pytest.fixture(scope="module")
+def holdout(finished: Path) -> Split:
+    """What that pipeline held out."""
+    return Split(finished / "data/normalized/holdout")
+
+
+@pytest.fixture
+def ready(finished: Path, tmp_path: Path) -> Path:
+    """As it is before anything is trained."""
+    return copy_untrained(finished, tmp_path)
+
+
+@pytest.fixture
+def selected(finished: Path) -> Model:
+    return mintage.load(finished / "models/selected")
+
+
+@pytest.fixture
+def published(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
+    return mintage.load(finished / "published/channels/latest")
+
+
+@pytest.fixture(scope="module")
 def selection(finished: Path) -> dict[str, Any]:
-    """What `select` wrote in the pipeline that a module calls `finished`."""
+    """What `select` wrote in it."""
     found: dict[str, Any] = read_json(finished / "metrics/selection.json")
     return found

@@ -1,6 +1,5 @@
 """Trainings that are killed, and go on to the bits of one that was left alone."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from tests.stages.forked import run_train_stage, start_train_stage
 from tests.stages.test_train import outputs
 from tests.stages.tiny_data import write_params
+from tests.stages.whole_pipeline import copy_untrained
 
 NEVER, ALWAYS = 1e9, 1e-9
 """Seconds between the states from which a killed run goes on."""
@@ -34,8 +34,7 @@ def assert_killed_and_run_again_ends_in_the_same_bits(finished: Path, folder: Pa
     """Of the data of a finished pipeline and a few images: what a kill could lose is there from the first turn on."""
     straight, killed = folder / "straight", folder / "killed"
     for place, every in ((straight, NEVER), (killed, ALWAYS)):
-        for name in ("data", "reports", "provenance"):
-            shutil.copytree(finished / name, place / name)
+        copy_untrained(finished, place)
         write_params(place, params | FEW | {"train.resume_every": every})
     run_train_stage(straight)
     kill_once_a_state_is_saved(killed)

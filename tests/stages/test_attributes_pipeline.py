@@ -15,6 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import mintage
+from mintage import Model
 from stages.common.files import read_json
 from stages.common.reading import attributes_of
 from stages.common.shards import read_tables
@@ -30,16 +31,12 @@ PARAMS: dict[str, Any] = {
     "ingest.path": "pictures",
     "ingest.attributes": {"file": "about.csv", "columns": ["even", "ink", "loops"]},
     "evaluator.images": 12_000,
-    "evaluator.device": "cpu",
     "train.family": "sngan_attributes",
     "train.recipe.width": 8,
     "train.recipe.ema_half_life": 500.0,
     "train.images": 12_000,
     "train.checkpoint_every": 6_000,
-    "train.device": "cpu",
-    "select.device": "cpu",
     "select.samples": 300,
-    "sample.device": "cpu",
     "sample.count": 30,
     "sample.attributes": {"loops": "two"},
 }
@@ -139,13 +136,9 @@ def test_the_release_is_asked_by_name_and_its_onnx_by_a_row(finished: Path) -> N
     assert np.abs(found - expected.numpy()).max() < 1e-3
 
 
-def test_what_is_published_is_loaded_and_asked_by_name(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    model = mintage.load(finished / "published/channels/latest")
+def test_what_is_published_is_loaded_and_asked_by_name(published: Model, selected: Model) -> None:
     asked = {"loops": "two"}
-    assert torch.equal(
-        model.sample(3, attributes=asked), mintage.load(finished / "models/selected").sample(3, attributes=asked)
-    )
+    assert torch.equal(published.sample(3, attributes=asked), selected.sample(3, attributes=asked))
 
 
 def test_the_card_names_the_attributes_and_how_to_ask_for_one(finished: Path) -> None:

@@ -75,7 +75,7 @@ def test_what_a_short_training_lacks_is_told_where_there_could_be_such_a_thing(r
 )
 def test_a_short_training_gets_a_short_evaluator_which_is_told(tmp_path: Path, read: Callable[[str], None]) -> None:
     write_digits(tmp_path, train=300, holdout=100)
-    write_params(tmp_path, {"train.images": 5000, "train.checkpoint_every": 5000, "evaluator.device": "cpu"})
+    write_params(tmp_path, {"train.images": 5000, "train.checkpoint_every": 5000})
     figures = evaluator(load_section(Evaluator, tmp_path / "params.yaml"), tmp_path)
     assert figures["images"] == LEAST
     read(read_json(tmp_path / "metrics/evaluator.json")["turned_down"])

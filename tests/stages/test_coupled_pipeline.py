@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.evaluator import classify, features_of
 from mintage.metrics.accuracy import accuracy
 from stages.common.levels import to_uint8
@@ -26,7 +27,6 @@ PARAMS: dict[str, Any] = {
     "ingest.source": "folder",
     "ingest.domains": list(DOMAINS),
     "evaluator.images": 6_000,
-    "evaluator.device": "cpu",
     "train.family": "cogan",
     "train.recipe.width": 4,
     "train.recipe.discriminator.width": 4,
@@ -36,10 +36,7 @@ PARAMS: dict[str, Any] = {
     "train.images": 1_200,
     "train.checkpoint_every": 600,
     "train.log_every": 200,
-    "train.device": "cpu",
-    "select.device": "cpu",
     "sample.count": 61,
-    "sample.device": "cpu",
 }
 
 
@@ -115,10 +112,8 @@ def test_the_sheet_has_the_domains_below_each_other_in_every_two_rows(finished: 
 
 
 def test_one_onnx_file_makes_both_and_the_release_the_same_as_the_selected_model(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, selected: Model, published: Model
 ) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    selected, published = (mintage.load(finished / at) for at in ("models/selected", "published/channels/latest"))
     assert (published.domains, published.classes) == (DOMAINS, DOMAINS)
     latents = torch.randn(5, published.latent_size, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.metrics.pairs import absolute_error
 from stages.common.checkpoint import read_checkpoint
 from stages.common.files import read_json
@@ -33,7 +34,6 @@ PARAMS: dict[str, Any] = {
     "ingest.source": "folder",
     "ingest.domains": list(DOMAINS),
     "evaluator.images": 6_000,
-    "evaluator.device": "cpu",
     "train.family": "cyclegan",
     "train.recipe.width": 4,
     "train.recipe.batch_size": 16,
@@ -41,10 +41,7 @@ PARAMS: dict[str, Any] = {
     "train.images": 1_200,
     "train.checkpoint_every": 600,
     "train.log_every": 400,
-    "train.device": "cpu",
-    "select.device": "cpu",
     "sample.count": 60,
-    "sample.device": "cpu",
 }
 
 
@@ -66,11 +63,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("domains")
     write_pictures(folder)
     return run_pipeline(folder, PARAMS)
-
-
-@pytest.fixture(scope="module")
-def holdout(finished: Path) -> Split:
-    return Split(finished / "data/normalized/holdout")
 
 
 def test_each_direction_is_nearer_to_its_domain_than_no_translation_at_all(selection: dict[str, Any]) -> None:
@@ -129,10 +121,8 @@ def test_samples_are_translations_of_held_out_images_in_both_directions(finished
 
 
 def test_both_directions_are_exported_and_published_as_the_selected_model_translates(
-    finished: Path, holdout: Split, monkeypatch: pytest.MonkeyPatch
+    finished: Path, holdout: Split, selected: Model, published: Model
 ) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    selected, published = (mintage.load(finished / at) for at in ("models/selected", "published/channels/latest"))
     assert published.domains == DOMAINS
     for to, name in (("faint", "generator.onnx"), ("bright", "back.onnx")):
         sources = torch.from_numpy(holdout.of_other_domain(to).images()[:5])
@@ -187,14 +177,6 @@ def test_a_direction_that_exchanges_light_and_dark_or_does_nothing_makes_the_ver
     idle = second | {"figures": second["figures"] | second["baseline"]}
     found = verdict([selection], selection, selection | {"directions": [first, idle]}, about)
     assert "towards bright no better than the sources themselves" in found["sentence"]
-
-
-@pytest.fixture
-def ready(finished: Path, tmp_path: Path) -> Path:
-    """As the finished one, with nothing trained yet."""
-    for name in ("data", "reports", "provenance"):
-        shutil.copytree(finished / name, tmp_path / name)
-    return tmp_path
 
 
 @pytest.mark.slow

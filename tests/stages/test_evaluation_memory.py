@@ -22,11 +22,9 @@ GIVEN_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 PARAMS = {
     "evaluator.images": 3000,
     "evaluator.window": 1000,
-    "evaluator.device": "cpu",
     "select.samples": 500,
     "select.classifier_images": 256,
     "select.window": 1000,
-    "select.device": "cpu",
 }
 
 

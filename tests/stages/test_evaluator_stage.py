@@ -15,7 +15,7 @@ from tests.stages.forked import try_stage_in
 from tests.stages.tiny_data import CLASSES, write_digits, write_params
 
 CPU = torch.device("cpu")
-SHORT = {"evaluator.images": 30_000, "evaluator.device": "cpu"}
+SHORT = {"evaluator.images": 30_000}
 
 
 def workspace(folder: Path, classes: list[str] | None = CLASSES, **changes: object) -> Path:

@@ -21,7 +21,7 @@ from tests.stages.test_train import SHORT, outputs, workspace
 from tests.stages.tiny_data import write_params
 
 SMALL = SHORT | {"train.images": 800, "train.checkpoint_every": 400, "train.log_every": 200, "train.resume_every": 1e9}
-EVALUATOR = {"evaluator.images": 5_000, "evaluator.device": "cpu"}
+EVALUATOR = {"evaluator.images": 5_000}
 
 
 def trained(folder: Path, **changes: Any) -> str:

@@ -27,7 +27,6 @@ HILLS: dict[str, Any] = {
     "train.images": 640,
     "train.checkpoint_every": 640,
     "train.log_every": 640,
-    "train.device": "cpu",
 }
 
 

@@ -29,12 +29,8 @@ SHORT: dict[str, Any] = {
     "train.recipe.latent_size": 2,
     "train.images": 24_000,
     "train.checkpoint_every": 8_000,
-    "train.device": "cpu",
-    "evaluator.device": "cpu",
     "select.samples": 500,
-    "select.device": "cpu",
     "sample.count": 300,
-    "sample.device": "cpu",
 }
 RING = SHORT | {
     "ingest.source": "ring",

@@ -21,7 +21,6 @@ from stages.reporting.inputs import read_inputs
 from stages.reporting.sheets import samples_sheet
 from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingested, normalized
-from tests.stages.whole_pipeline import run_pipeline
 
 PARAMS: dict[str, Any] = {
     "ingest.source": "figures",
@@ -30,7 +29,6 @@ PARAMS: dict[str, Any] = {
     "normalize.height": 16,
     "normalize.width": 16,
     "evaluator.images": 500,
-    "evaluator.device": "cpu",
     "train.family": "pg2",
     "train.recipe.width": 4,
     "train.recipe.pretrain_images": 3_000,
@@ -39,21 +37,7 @@ PARAMS: dict[str, Any] = {
     "train.images": 4_800,
     "train.checkpoint_every": 2_400,
     "train.log_every": 800,
-    "train.device": "cpu",
-    "select.device": "cpu",
-    "sample.device": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pose")
-    return run_pipeline(folder, PARAMS)
-
-
-@pytest.fixture(scope="module")
-def holdout(finished: Path) -> Split:
-    return Split(finished / "data/normalized/holdout")
 
 
 def test_figures_are_drawn_in_a_pose_that_they_were_never_seen_in(finished: Path) -> None:

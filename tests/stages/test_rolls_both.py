@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import mintage
+from mintage import Model
 from mintage.chords import ATTRIBUTES, CHORDS, ROOTS
 from mintage.midi import encode_midi, texts_of
 from mintage.rolls import as_rolls
@@ -23,12 +24,11 @@ from stages.media.rolls import STEPS, Rolls
 from stages.media.scores import score_of
 from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords, draw_tune
 from tests.stages.forked import try_stage_in
-from tests.stages.test_rolls_pipeline import PARAMS
+from tests.stages.test_rolls_pipeline import PARAMS as OF_TUNES
 from tests.stages.tiny_data import write_params
-from tests.stages.whole_pipeline import run_pipeline
 
-BOTH: dict[str, Any] = {
-    **PARAMS,
+PARAMS: dict[str, Any] = {
+    **OF_TUNES,
     "ingest.options": {"tunes": 150, "previous": True, "chords": True},
     "train.family": "midinet_both",
     "train.recipe": {"width": 32, "batch_size": 16, "latent_size": 16},
@@ -37,12 +37,6 @@ BOTH: dict[str, Any] = {
     "select.guards": [],
     "sample.attributes": {"root": "G", "minor": False},
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("both")
-    return run_pipeline(folder, BOTH)
 
 
 @pytest.mark.slow
@@ -92,19 +86,17 @@ def test_samples_follow_held_out_bars_with_the_chord_in_params_and_both_are_judg
 
 @pytest.mark.slow
 def test_the_release_goes_on_from_a_bar_by_the_chord_that_is_asked_for_and_onnx_takes_both(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, published: Model
 ) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    model = mintage.load(finished / "published/channels/latest")
-    assert model.attributes == ATTRIBUTES
+    assert published.attributes == ATTRIBUTES
     bar, asked = as_rolls(torch.from_numpy(draw_tune(1, 0, 0))[None]), CHORDS[0]
-    made = model.translate(bar, seed=1, attributes={"root": "C", "minor": False})
+    made = published.translate(bar, seed=1, attributes={"root": "C", "minor": False})
     beside = with_attributes(bar, torch.tensor([asked.attributes]))
-    assert torch.equal(made, model.translate(beside, seed=1)), "the same, joined as a source"
-    assert not torch.equal(made, model.translate(bar, seed=1, attributes={"root": "F#", "minor": True}))
-    assert model.translate(bar, seed=1).shape == bar.shape, "of the chord of some real bar"
+    assert torch.equal(made, published.translate(beside, seed=1)), "the same, joined as a source"
+    assert not torch.equal(made, published.translate(bar, seed=1, attributes={"root": "F#", "minor": True}))
+    assert published.translate(bar, seed=1).shape == bar.shape, "of the chord of some real bar"
     with pytest.raises(ValueError, match="there is no root 'H'"):
-        model.translate(bar, attributes={"root": "H"})
+        published.translate(bar, attributes={"root": "H"})
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
     given = {one.name: one.shape[1:] for one in session.get_inputs()}
     assert (given["sources"], given["attributes"]) == ([1, STEPS, PITCHES], [len(ATTRIBUTES)])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import mintage
+from mintage import Model
 from mintage.chords import ATTRIBUTES, CHORDS, ROOTS
 from mintage.metrics.music import chord_tones
 from mintage.rolls import sounding
@@ -21,12 +22,11 @@ from stages.media.rolls import STEPS, Rolls
 from stages.sources import has_attributes, open_source
 from stages.sources.tunes import LOWEST, PITCHES, draw_over_chords
 from tests.stages.source_files import ingest_params
-from tests.stages.test_rolls_pipeline import PARAMS
+from tests.stages.test_rolls_pipeline import PARAMS as OF_TUNES
 from tests.stages.tiny_data import write_params
-from tests.stages.whole_pipeline import run_pipeline
 
-CHORDS_TOLD: dict[str, Any] = {
-    **PARAMS,
+PARAMS: dict[str, Any] = {
+    **OF_TUNES,
     "ingest.options": {"tunes": 300, "chords": True},
     "train.family": "midinet_chords",
     "train.recipe": {"width": 64, "batch_size": 16, "latent_size": 16, "ema_half_life": 500.0},
@@ -35,12 +35,6 @@ CHORDS_TOLD: dict[str, Any] = {
     "select.guards": [],
     "sample.attributes": {"root": "G", "minor": False},
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("chords")
-    return run_pipeline(folder, CHORDS_TOLD)
 
 
 def notation(*parts: list[list[tuple[str, int]]]) -> str:
@@ -133,14 +127,9 @@ def test_samples_are_of_the_chord_in_params_and_the_report_tells_how_often_it_is
 
 
 @pytest.mark.slow
-def test_the_release_and_its_onnx_are_asked_by_chord(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    model = mintage.load(finished / "published/channels/latest")
+def test_the_release_and_its_onnx_are_asked_by_chord(finished: Path, published: Model, selected: Model) -> None:
     asked: dict[str, Any] = {"root": "Bb", "minor": True}
-    assert torch.equal(
-        model.sample(4, seed=2, attributes=asked),
-        mintage.load(finished / "models/selected").sample(4, seed=2, attributes=asked),
-    )
+    assert torch.equal(published.sample(4, seed=2, attributes=asked), selected.sample(4, seed=2, attributes=asked))
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
     assert [one.shape[1:] for one in session.get_inputs()][1] == [len(ATTRIBUTES)]
     assert read_json(finished / "provenance/export.json")["difference"] < 1e-4

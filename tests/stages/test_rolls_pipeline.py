@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.metrics.music import music_figures
 from mintage.midi import encode_midi, texts_of
 from mintage.rolls import sounding
@@ -24,7 +25,6 @@ from stages.media.rolls import Rolls
 from stages.sources.tunes import LOWEST, PITCHES, SCALES, draw_tune
 from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, Any] = {
@@ -33,25 +33,15 @@ PARAMS: dict[str, Any] = {
     "normalize.height": 16,
     "normalize.width": PITCHES,
     "evaluator.images": 4_000,
-    "evaluator.device": "cpu",
     "train.family": "midinet",
     "train.recipe": {"width": 32, "latent_size": 16, "ema_half_life": 500.0},
     "train.images": 4_000,
     "train.checkpoint_every": 2_000,
     "train.log_every": 1_000,
-    "train.device": "cpu",
     "select.samples": 60,
     "select.guards": [{"metric": "empty_bars", "at_most": 1.0}, {"metric": "in_scale", "at_least": 0.1}],
-    "select.device": "cpu",
     "sample.count": 24,
-    "sample.device": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tunes")
-    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_are_the_tunes_that_were_drawn_and_the_gate_calls_them_bars(finished: Path) -> None:
@@ -105,9 +95,7 @@ def test_samples_are_marked_midi_files_of_what_the_model_makes(finished: Path, t
     assert (tmp_path / "bars/000000.mid").read_bytes() == content
 
 
-def test_the_release_loads_and_its_onnx_makes_the_same_bars(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    selected, published = (mintage.load(finished / at) for at in ("models/selected", "published/channels/latest"))
+def test_the_release_loads_and_its_onnx_makes_the_same_bars(finished: Path, selected: Model, published: Model) -> None:
     assert published.shape == (1, 16, PITCHES)
     assert torch.equal(published.sample(4, seed=1), selected.sample(4, seed=1))
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")

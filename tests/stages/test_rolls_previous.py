@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import mintage
+from mintage import Model
 from mintage.midi import encode_midi, texts_of
 from mintage.rolls import as_rolls, sounding
 from stages.common.files import read_json
@@ -23,24 +24,17 @@ from stages.sources import open_source
 from stages.sources.tunes import LOWEST, PITCHES, draw_tune
 from tests.stages.forked import try_stage_in
 from tests.stages.source_files import ingest_params
-from tests.stages.test_rolls_pipeline import PARAMS
+from tests.stages.test_rolls_pipeline import PARAMS as OF_TUNES
 from tests.stages.tiny_data import write_params
-from tests.stages.whole_pipeline import run_pipeline
 
-PREVIOUS: dict[str, Any] = {
-    **PARAMS,
+PARAMS: dict[str, Any] = {
+    **OF_TUNES,
     "ingest.options": {"tunes": 150, "previous": True},
     "train.family": "midinet_following",
     "train.images": 2_000,
     "train.checkpoint_every": 1_000,
     "select.guards": [],
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("following")
-    return run_pipeline(folder, PREVIOUS)
 
 
 def loaded(content: Any) -> Any:
@@ -98,17 +92,13 @@ def test_it_is_measured_as_music_and_its_samples_are_midi_beside_what_they_follo
 
 
 @pytest.mark.slow
-def test_the_release_goes_on_with_a_tune_bar_by_bar_and_onnx_agrees(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    model = mintage.load(finished / "published/channels/latest")
+def test_the_release_goes_on_with_a_tune_bar_by_bar_and_onnx_agrees(finished: Path, published: Model) -> None:
     bars = [as_rolls(torch.from_numpy(draw_tune(1, 0, 0))[None])]
     for number in range(3):
-        bars.append(as_rolls(sounding(model.translate(bars[-1], seed=number))))
+        bars.append(as_rolls(sounding(published.translate(bars[-1], seed=number))))
     assert torch.cat(bars).shape == (4, 1, STEPS, PITCHES)
-    assert torch.equal(model.translate(bars[0], seed=1), model.translate(bars[0], seed=1))
-    assert not torch.equal(model.translate(bars[0], seed=1), model.translate(bars[0], seed=2))
+    assert torch.equal(published.translate(bars[0], seed=1), published.translate(bars[0], seed=1))
+    assert not torch.equal(published.translate(bars[0], seed=1), published.translate(bars[0], seed=2))
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
     assert [one.shape[1:] for one in session.get_outputs()] == [[1, STEPS, PITCHES]]
     assert read_json(finished / "provenance/export.json")["difference"] < 1e-4

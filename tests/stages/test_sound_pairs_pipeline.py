@@ -28,18 +28,14 @@ PARAMS: dict[str, Any] = {
     "normalize.fit": "crop",
     "validate.max_duplicates": 1.0,
     "evaluator.images": 4_000,
-    "evaluator.device": "cpu",
     "train.family": "segan",
     "train.recipe": {"width": 4, "ema_half_life": 500.0},
     "train.images": 3_000,
     "train.checkpoint_every": 1_500,
     "train.log_every": 750,
-    "train.device": "cpu",
     "select.samples": 60,
-    "select.device": "cpu",
     "select.metric": "si_sdr",
     "sample.count": 24,
-    "sample.device": "cpu",
 }
 
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.waves import FULL, decode_wav, info_of
 from stages.common.files import read_json
 from stages.common.shards import read_tables
@@ -25,7 +26,6 @@ from stages.sources.tones import TONES, draw_tone
 from stages.stores import open_store
 from tests.stages.forked import try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
-from tests.stages.whole_pipeline import run_pipeline
 
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, Any] = {
@@ -34,7 +34,6 @@ PARAMS: dict[str, Any] = {
     "normalize.length": 512,
     "normalize.fit": "crop",
     "evaluator.images": 4_000,
-    "evaluator.device": "cpu",
     "train.family": "wavegan",
     "train.recipe": {
         "width": 8,
@@ -46,18 +45,9 @@ PARAMS: dict[str, Any] = {
     "train.images": 6_000,
     "train.checkpoint_every": 3_000,
     "train.log_every": 1_500,
-    "train.device": "cpu",
     "select.samples": 60,
-    "select.device": "cpu",
     "sample.count": 24,
-    "sample.device": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tones")
-    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_are_the_tones_that_were_drawn_and_the_gate_calls_them_sounds(finished: Path) -> None:
@@ -106,9 +96,9 @@ def test_parquet_opens_as_audio_with_the_names_of_classes(finished: Path) -> Non
     assert raw["info"]["features"]["image"] == {"_type": "Audio"}
 
 
-def test_the_release_loads_and_its_onnx_makes_the_same_sounds(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    selected, published = (mintage.load(finished / at) for at in ("models/selected", "published/channels/latest"))
+def test_the_release_loads_and_its_onnx_makes_the_same_sounds(
+    finished: Path, selected: Model, published: Model
+) -> None:
     assert (published.shape, published.classes) == ((1, 512), tuple(TONES))
     assert torch.equal(published.sample(4, seed=1), selected.sample(4, seed=1))
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")

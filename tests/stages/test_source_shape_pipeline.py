@@ -29,7 +29,6 @@ PARAMS: dict[str, Any] = {
     "normalize.partner": "lower_resolution",
     "normalize.damage.factor": 2,
     "evaluator.images": 3_000,
-    "evaluator.device": "cpu",
     "train.family": "srgan",
     "train.recipe.width": 8,
     "train.recipe.batch_size": 16,
@@ -37,9 +36,6 @@ PARAMS: dict[str, Any] = {
     "train.recipe.generator": {"learning_rate": 2e-3},
     "train.images": 3_200,
     "train.checkpoint_every": 1_600,
-    "train.device": "cpu",
-    "select.device": "cpu",
-    "sample.device": "cpu",
 }
 SHORT = {"evaluator.images": 256, "train.images": 80, "train.checkpoint_every": 80, "train.log_every": 80}
 

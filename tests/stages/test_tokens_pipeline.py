@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.networks.recurrent import draw_words
 from mintage.tokens import as_samples, as_tokens, texts
 from stages.common.files import read_json
@@ -30,7 +31,7 @@ from tests.stages.forked import run_stage_in, try_stage_in
 from tests.stages.kills import assert_killed_and_run_again_ends_in_the_same_bits
 from tests.stages.report_pages import Elements
 from tests.stages.tiny_data import write_params
-from tests.stages.whole_pipeline import STAGES, run_pipeline
+from tests.stages.whole_pipeline import STAGES
 
 pytestmark = pytest.mark.slow
 PARAMS: dict[str, Any] = {
@@ -39,25 +40,15 @@ PARAMS: dict[str, Any] = {
     "normalize.height": 1,
     "normalize.width": MEDIUM.length,
     "evaluator.images": 6_000,
-    "evaluator.device": "cpu",
     "train.family": "seqgan",
     "train.recipe": {"width": 16, "pretrain_images": 4_000, "decay_images": 0.0, "roll_outs": 2},
     "train.images": 6_000,
     "train.checkpoint_every": 3_000,
     "train.log_every": 1_500,
-    "train.device": "cpu",
     "select.metric": "counted_surprise",
     "select.samples": 100,
-    "select.device": "cpu",
     "sample.count": 24,
-    "sample.device": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sentences")
-    return run_pipeline(folder, PARAMS)
 
 
 def test_the_data_carry_their_vocabulary_and_the_gate_calls_them_lines(finished: Path) -> None:
@@ -108,9 +99,7 @@ def test_samples_are_text_that_other_programs_open(finished: Path, tmp_path: Pat
     assert (tmp_path / "lines/000003.txt").read_text() == expected[3]
 
 
-def test_the_release_writes_the_same_and_so_does_its_onnx(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
-    selected, published = (mintage.load(finished / at) for at in ("models/selected", "published/channels/latest"))
+def test_the_release_writes_the_same_and_so_does_its_onnx(finished: Path, selected: Model, published: Model) -> None:
     assert published.vocabulary == tuple(MEDIUM.vocabulary)
     written = selected.write(8, seed=3)
     assert published.write(8, seed=3).equal(written)

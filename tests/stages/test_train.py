@@ -30,7 +30,6 @@ SHORT = {
     "train.log_every": 500,
     "train.resume_every": 1e9,
     "train.recipe.width": 8,
-    "train.device": "cpu",
     "train.threads": 1,
 }
 OFTEN = 0.02

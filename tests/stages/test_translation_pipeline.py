@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import mintage
+from mintage import Model
 from mintage.metrics.pairs import absolute_error
 from mintage.sampling import asked_rows
 from stages.common.files import read_json
@@ -23,13 +24,11 @@ from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.sampling.latent import JUDGED
 from stages.training.stopping import Measure
-from tests.stages.whole_pipeline import run_pipeline
 
 CPU = torch.device("cpu")
 PARAMS: dict[str, Any] = {
     "normalize.partner": "edges",
     "evaluator.images": 12_000,
-    "evaluator.device": "cpu",
     "train.family": "pix2pix",
     "train.recipe.width": 4,
     "train.recipe.batch_size": 16,
@@ -37,21 +36,7 @@ PARAMS: dict[str, Any] = {
     "train.recipe.generator": {"learning_rate": 4e-3},
     "train.images": 4_800,
     "train.checkpoint_every": 2_400,
-    "train.device": "cpu",
-    "select.device": "cpu",
-    "sample.device": "cpu",
 }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pairs")
-    return run_pipeline(folder, PARAMS)
-
-
-@pytest.fixture(scope="module")
-def holdout(finished: Path) -> Split:
-    return Split(finished / "data/normalized/holdout")
 
 
 def test_translations_are_nearer_to_their_truths_than_the_sources_and_are_of_their_classes(finished: Path) -> None:
@@ -120,13 +105,11 @@ def test_the_release_s_model_translates_as_the_exported_one_does(finished: Path,
 
 
 def test_what_is_published_translates_as_the_selected_model_does(
-    finished: Path, holdout: Split, monkeypatch: pytest.MonkeyPatch
+    holdout: Split, selected: Model, published: Model
 ) -> None:
-    monkeypatch.setenv("MINTAGE_CACHE", str(finished / "cache"))
     assert holdout.partners is not None
     sources = torch.from_numpy(holdout.partners.images()[:5])
-    made = mintage.load(finished / "published/channels/latest").translate(sources)
-    assert torch.equal(made, mintage.load(finished / "models/selected").translate(sources))
+    assert torch.equal(published.translate(sources), selected.translate(sources))
 
 
 def test_pictures_of_the_training_are_of_held_out_pairs(finished: Path) -> None:

@@ -23,7 +23,7 @@ TRAIN = 400
 def learned(folder: Path, window: int | None, images: int, classes: list[str] | None = CLASSES) -> dict[str, Any]:
     """The figures of an evaluator that was shown so many images, among them the SHA-256 of its weights."""
     write_digits(folder, train=TRAIN, holdout=150, classes=classes)
-    write_params(folder, {"evaluator.images": images, "evaluator.device": "cpu", "evaluator.window": window})
+    write_params(folder, {"evaluator.images": images, "evaluator.window": window})
     return evaluator(load_section(Evaluator, folder / "params.yaml"), folder)
 
 

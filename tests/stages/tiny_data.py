@@ -45,7 +45,10 @@ def write_digits(
 
 
 def write_params(folder: Path, changes: dict[str, Any]) -> None:
-    """The repository's `params.yaml` under `folder`, with `changes` by dotted key, such as `train.seed`."""
+    """The repository's `params.yaml` under `folder`, with `changes` by dotted key, such as `train.seed`.
+
+    Stages compute on the processor, also where there is a GPU, whose bits would be others.
+    """
     params = copy.deepcopy(_params())
     for key, value in changes.items():
         *sections, name = key.split(".")
@@ -59,4 +62,7 @@ def write_params(folder: Path, changes: dict[str, Any]) -> None:
 
 @functools.cache
 def _params() -> Any:
-    return YAML().load(ROOT / "params.yaml")
+    params = YAML().load(ROOT / "params.yaml")
+    for stage in ("evaluator", "train", "select", "sample"):
+        params[stage]["device"] = "cpu"
+    return params

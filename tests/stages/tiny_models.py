@@ -17,15 +17,11 @@ from tests.stages.tiny_data import CLASSES, write_digits, write_params
 
 SMALL = {
     "evaluator.images": 12_000,
-    "evaluator.device": "cpu",
     "train.recipe.width": 8,
     "train.recipe.batch_size": 16,
-    "train.device": "cpu",
     "select.samples": 200,
     "select.classifier_images": 2000,
-    "select.device": "cpu",
     "sample.count": 150,
-    "sample.device": "cpu",
 }
 CHECKPOINTS = [640, 1280, 1920, 2560]
 
