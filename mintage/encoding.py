@@ -29,12 +29,12 @@ class Codes(NamedTuple):
 class Encoder(nn.Module):
     """Images `[N,C,H,W]` in [-1,1] to `Codes`: the layers of a network's discriminator, and a mean and a variance."""
 
-    def __init__(self, network: str, image_shape: tuple[int, ...], width: int, norm: Layers, size: int) -> None:
+    def __init__(self, network: str, image_shape: tuple[int, ...], width: int, kit: Layers, size: int) -> None:
         super().__init__()
-        self.network = catalog.load("network", network).discriminator(image_shape, width, norm)
+        self.network = catalog.load("network", network).discriminator(image_shape, width, kit)
         self.output = nn.Linear(self.network.feature_size, 2 * size)
-        norm.initialize(self)
-        norm.constrain(self)
+        kit.initialize(self)
+        kit.constrain(self)
 
     def forward(self, images: Tensor) -> Codes:
         return Codes(*self.output(self.network(images)).float().chunk(2, dim=1))

@@ -86,7 +86,7 @@ class Modulated(nn.Sequential):
 
 @dataclass(frozen=True)
 class Layers:
-    """A recipe's choices for the layers of a player, which any network is built with."""
+    """A recipe's choices for the layers of a player: the kit that any network is built from."""
 
     normalization: str
     modulation_size: int = 0

@@ -29,8 +29,8 @@ class Embedder(nn.Module):
 
     def __init__(self, image_shape: Shape, width: int) -> None:
         super().__init__()
-        norm = Layers("instance", rank=len(image_shape) - 1)
-        self.layers = dcgan.Discriminator(image_shape, width, norm)
+        kit = Layers("instance", rank=len(image_shape) - 1)
+        self.layers = dcgan.Discriminator(image_shape, width, kit)
         self.output = nn.Linear(self.layers.feature_size, EMBEDDING)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ class Network:
     """A generator and a discriminator that belong together, and what they support."""
 
     generator: Callable[..., nn.Module]
-    """(vector_size, image_shape, width, norm, plane_size) -> (vector, modulation, plane) -> images in [-1,1].
+    """(vector_size, image_shape, width, kit, plane_size) -> (vector, modulation, plane) -> images in [-1,1].
 
-    If it translates: (vector_size, image_shape, width, norm, source_shape) -> (source, vector) -> images.
+    If it translates: (vector_size, image_shape, width, kit, source_shape) -> (source, vector) -> images.
     """
     discriminator: Callable[..., Any]
-    """(image_shape, width, norm) -> images -> features `[N, feature_size]`, or `[N P, feature_size]` for P patches."""
+    """(image_shape, width, kit) -> images -> features `[N, feature_size]`, or `[N P, feature_size]` for P patches."""
     normalization: tuple[str, str]
     """Default normalizations: the generator's, then the discriminator's."""
     has_maps: bool = True
@@ -45,7 +45,7 @@ class Network:
     """Whether the generator refines a first generator's images of the same latents. `first_shape` is its last argument;
     it is (first images, vector, modulation, plane) -> images, and its `enlarged` brings first images to its size."""
     decoder: Callable[..., nn.Module] | None = None
-    """The network that decodes features to an image, (vector_size, image_shape, width, norm) -> vector -> images, if
+    """The network that decodes features to an image, (vector_size, image_shape, width, kit) -> vector -> images, if
     it is not the generator."""
     extracts: bool = False
     """Whether the generator has a child `extractor`, images -> features, which learns classes before the game, and a

@@ -44,7 +44,7 @@ class Generator(nn.Module):
     As in the paper, pixels are not bounded in training; afterwards they are cut to [-1,1].
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         self.sizes = levels(*image_size)[::-1]
@@ -64,7 +64,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`, from which the decoder reconstructs it."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps = levels(*image_size)

@@ -54,21 +54,21 @@ class Generator(nn.Module):
     modulation, modulates the norms of a block.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = pyramid(image_size, width, up=True)
         self.part = vector_size // len(steps)
         self.stem = Stem(vector_size - self.part * (len(steps) - 1), plane_size, (wide[0], *steps[0]), bias=True)
         wide[0] = self.stem.channels
-        skipping = replace(norm, modulation_size=norm.modulation_size + self.part)
+        skipping = replace(kit, modulation_size=kit.modulation_size + self.part)
         self.blocks = nn.ModuleList(
             UpBlock(before, after, size, skipping)
             for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
         )
         self.attended = len(steps) - 1 - attended(steps[::-1])  # counted from the first feature map
         self.attention = Attention(wide[self.attended])
-        self.to_image = ToImage(wide[-1], image_channels, replace(norm, modulation_size=0))
+        self.to_image = ToImage(wide[-1], image_channels, replace(kit, modulation_size=0))
         self.apply(initialize)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
@@ -84,10 +84,10 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`, summed over places."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         steps, wide = pyramid(image_shape[1:], width)
-        blocks, self.feature_size = down_blocks(image_shape, width, norm)
+        blocks, self.feature_size = down_blocks(image_shape, width, kit)
         blocks.insert(attended(steps), Attention(wide[attended(steps) - 1]))
         self.blocks = nn.Sequential(*blocks)
         self.apply(initialize)

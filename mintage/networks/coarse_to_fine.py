@@ -17,11 +17,11 @@ from mintage.networks.patches import Discriminator
 class Generator(nn.Module):
     """(source `[N,S,*S]`, vector `[N, vector_size]`) to an image `[N,C,*S]` in [-1,1]; only stage two uses a vector."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
         before, *size = source_shape
-        self.coarse = unet.Generator(0, image_shape, width, norm, source_shape)
-        self.fine = unet.Generator(vector_size, image_shape, width, norm, (image_shape[0] + before, *size))
+        self.coarse = unet.Generator(0, image_shape, width, kit, source_shape)
+        self.fine = unet.Generator(vector_size, image_shape, width, kit, (image_shape[0] + before, *size))
         begin_as_base(self.fine)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:

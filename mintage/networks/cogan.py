@@ -42,17 +42,17 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane, domain `[N, domains]`) to an image `[N,C,H,W]` in [-1,1]."""
 
     def __init__(
-        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, domains: int = 0
+        self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0, *, domains: int = 0
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps, wide = norm.levels(image_size, 2 * width, up=True)
+        steps, wide = kit.levels(image_size, 2 * width, up=True)
         wide.append(width)
-        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), kit.bias)
         wide[0] = self.stem.channels
-        layers = norm.then(wide[0], nn.PReLU())
+        layers = kit.then(wide[0], nn.PReLU())
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=True):
-            layers += [norm.up(before, after, size), *norm.then(after, nn.PReLU())]
+            layers += [kit.up(before, after, size), *kit.then(after, nn.PReLU())]
         self.shared = Modulated(*layers)
         self.own = Own(width, image_channels, domains)
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
@@ -75,7 +75,7 @@ class Discriminator(nn.Module):
     As in the authors' code, the maximum over 2 x 2 places is the only nonlinearity between the convolutions.
     """
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers, *, domains: int = 0) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers, *, domains: int = 0) -> None:
         super().__init__()
         channels, height, across = image_shape
         self.domains, wide = domains, int(_WIDENING * width)
@@ -83,11 +83,11 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = [_halved()]
         before, height, across = width, -(-height // 2), -(-across // 2)
         while before == width or max(height, across) > _ROOM:
-            layers += [_convolution(before, wide, norm.bias), norm.norm(wide), _halved()]
+            layers += [_convolution(before, wide, kit.bias), kit.norm(wide), _halved()]
             before, height, across = wide, -(-height // 2), -(-across // 2)
         self.feature_size = _UNITS * width
         read = nn.Linear(wide * height * across, self.feature_size)
-        self.shared = nn.Sequential(*layers, Flatten(), read, norm.active(nn.PReLU()))
+        self.shared = nn.Sequential(*layers, Flatten(), read, kit.active(nn.PReLU()))
         self.apply(initialize)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -17,17 +17,17 @@ class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,*S]`, in [-1,1] if `tanh`."""
 
     def __init__(
-        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, tanh: bool = True
+        self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0, *, tanh: bool = True
     ) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps, wide = norm.levels(image_size, width, up=True)
-        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), norm.bias)
+        steps, wide = kit.levels(image_size, width, up=True)
+        self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), kit.bias)
         wide[0] = self.stem.channels
-        layers = norm.then(wide[0], nn.ReLU())
+        layers = kit.then(wide[0], nn.ReLU())
         for (before, after), size in zip(pairwise(wide), steps[1:], strict=False):
-            layers += [norm.up(before, after, size), *norm.then(after, nn.ReLU())]
-        self.layers = Modulated(*layers, norm.up(wide[-1], image_channels, steps[-1], bias=True))
+            layers += [kit.up(before, after, size), *kit.then(after, nn.ReLU())]
+        self.layers = Modulated(*layers, kit.up(wide[-1], image_channels, steps[-1], bias=True))
         if tanh:
             self.layers.append(nn.Tanh())
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
@@ -40,13 +40,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
-        steps, wide = norm.levels(image_size, width)
-        layers: list[nn.Module] = [norm.down(image_channels, wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
+        steps, wide = kit.levels(image_size, width)
+        layers: list[nn.Module] = [kit.down(image_channels, wide[0], bias=True), kit.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            layers += [norm.shuffled(norm.down(before, after)), *norm.then(after, nn.LeakyReLU(SLOPE))]
+            layers += [kit.shuffled(kit.down(before, after)), *kit.then(after, nn.LeakyReLU(SLOPE))]
         self.layers = nn.Sequential(*layers, Flatten())
         self.feature_size = wide[-1] * math.prod(steps[-1])
         self.apply(initialize)

@@ -17,20 +17,20 @@ class Generator(nn.Module):
     the source only what fits through it is kept. A vector joins that map as a channel.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
         steps = sizes(*image_shape[1:])
         wide = channels(len(steps) - 1, width)
-        down: list[nn.Module] = [norm.down(source_shape[0], wide[0], bias=True), norm.active(nn.LeakyReLU(SLOPE))]
+        down: list[nn.Module] = [kit.down(source_shape[0], wide[0], bias=True), kit.active(nn.LeakyReLU(SLOPE))]
         for before, after in pairwise(wide):
-            down += [norm.down(before, after), *norm.then(after, nn.LeakyReLU(SLOPE))]
+            down += [kit.down(before, after), *kit.then(after, nn.LeakyReLU(SLOPE))]
         self.encoder = nn.Sequential(*down)
         self.plane = Plane(vector_size, steps[-1])
         up: list[nn.Module] = []
         for level in reversed(range(1, len(wide))):
             joined = wide[level] + (bool(vector_size) if level == len(wide) - 1 else 0)
-            up += [norm.up(joined, wide[level - 1], steps[level]), *norm.then(wide[level - 1], nn.ReLU())]
-        self.decoder = nn.Sequential(*up, norm.up(wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
+            up += [kit.up(joined, wide[level - 1], steps[level]), *kit.then(wide[level - 1], nn.ReLU())]
+        self.decoder = nn.Sequential(*up, kit.up(wide[0], image_shape[0], steps[0], bias=True), nn.Tanh())
         self.apply(initialize)
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:

@@ -16,19 +16,19 @@ _UNITS = 16
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         full, half, quarter = sizes(*image_size)[:3]
         units = _UNITS * width
-        first = nn.Linear(vector_size, units, norm.bias)
-        self.units = Modulated(first, *norm.then(units, nn.ReLU(), maps=False))
-        self.stem = Stem(units, plane_size, (2 * width, *quarter), norm.bias)
+        first = nn.Linear(vector_size, units, kit.bias)
+        self.units = Modulated(first, *kit.then(units, nn.ReLU(), maps=False))
+        self.stem = Stem(units, plane_size, (2 * width, *quarter), kit.bias)
         self.layers = Modulated(
-            *norm.then(self.stem.channels, nn.ReLU()),
-            norm.up(self.stem.channels, width, half),
-            *norm.then(width, nn.ReLU()),
-            norm.up(width, image_channels, full, bias=True),
+            *kit.then(self.stem.channels, nn.ReLU()),
+            kit.up(self.stem.channels, width, half),
+            *kit.then(width, nn.ReLU()),
+            kit.up(width, image_channels, full, bias=True),
             nn.Tanh(),
         )
         for layer in (first, self.stem.project):
@@ -43,19 +43,19 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         height, across = sizes(*image_size)[2]
         units = _UNITS * width
         self.layers = nn.Sequential(
-            norm.down(image_channels, width, bias=True),
-            norm.active(nn.LeakyReLU(SLOPE)),
-            norm.down(width, 2 * width),
-            *norm.then(2 * width, nn.LeakyReLU(SLOPE)),
+            kit.down(image_channels, width, bias=True),
+            kit.active(nn.LeakyReLU(SLOPE)),
+            kit.down(width, 2 * width),
+            *kit.then(2 * width, nn.LeakyReLU(SLOPE)),
             Flatten(),
-            nn.Linear(2 * width * height * across, units, norm.bias),
-            *norm.then(units, nn.LeakyReLU(SLOPE), maps=False),
+            nn.Linear(2 * width * height * across, units, kit.bias),
+            *kit.then(units, nn.LeakyReLU(SLOPE), maps=False),
         )
         self.feature_size = units
         self.apply(initialize)

@@ -40,12 +40,12 @@ class Generator(nn.Module):
 
     reads: ClassVar[type[Cells]] = Cells
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         self.read = self.reads(pitches)
         shape = (channels * self.read.channels, steps)
-        self.along_time = dcgan.Generator(vector_size, shape, width, replace(norm, rank=1), plane_size, tanh=False)
+        self.along_time = dcgan.Generator(vector_size, shape, width, replace(kit, rank=1), plane_size, tanh=False)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
         return self.read(self.along_time(vector, modulation, plane))
@@ -61,25 +61,25 @@ class Following(nn.Module):
 
     reads: ClassVar[type[Cells]] = Cells
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         self.read = self.reads(pitches)
-        norm = replace(norm, rank=1)
-        sizes, wide = norm.levels([steps], width)
+        kit = replace(kit, rank=1)
+        sizes, wide = kit.levels([steps], width)
         one_step = convolution(1)
         self.own = min(channels, source_shape[0])
         beside = source_shape[0] - self.own
         before, joined = self.own * source_shape[2], _REMEMBERED + beside
         self.remember = nn.ModuleList([nn.Sequential(one_step(before, _REMEMBERED, 1), nn.LeakyReLU(SLOPE))])
         for _ in wide:
-            down = norm.down(_REMEMBERED, _REMEMBERED)
-            self.remember.append(nn.Sequential(down, *norm.then(_REMEMBERED, nn.LeakyReLU(SLOPE))))
-        self.stem = Stem(vector_size, 0, (wide[-1], *sizes[-1]), norm.bias)
-        self.first = nn.Sequential(*norm.then(wide[-1], nn.ReLU()))
+            down = kit.down(_REMEMBERED, _REMEMBERED)
+            self.remember.append(nn.Sequential(down, *kit.then(_REMEMBERED, nn.LeakyReLU(SLOPE))))
+        self.stem = Stem(vector_size, 0, (wide[-1], *sizes[-1]), kit.bias)
+        self.first = nn.Sequential(*kit.then(wide[-1], nn.ReLU()))
         self.levels = nn.ModuleList()
         for (above, below), size in zip(pairwise([wide[0], *wide]), sizes, strict=False):
-            self.levels.insert(0, nn.Sequential(norm.up(below + joined, above, size), *norm.then(above, nn.ReLU())))
+            self.levels.insert(0, nn.Sequential(kit.up(below + joined, above, size), *kit.then(above, nn.ReLU())))
         self.last = nn.Sequential(one_step(wide[0] + joined, channels * self.read.channels, 1))
         nn.init.normal_(self.stem.project.weight, 0.0, INIT_STD)
         self.apply(initialize)
@@ -106,12 +106,12 @@ class Discriminator(nn.Module):
     bars: ClassVar[int | None] = None
     """How many channels are bars; each other channel is a single number, as of a chord. None: all are bars."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         channels, steps, pitches = image_shape
         bars = channels if self.bars is None else min(channels, self.bars)
         shape = (bars * (pitches + self.extra) + channels - bars, steps)
-        self.along_time = dcgan.Discriminator(shape, width, replace(norm, rank=1))
+        self.along_time = dcgan.Discriminator(shape, width, replace(kit, rank=1))
         self.feature_size = self.along_time.feature_size
 
     def describe(self, image: Tensor) -> Tensor:

@@ -15,15 +15,15 @@ from mintage.networks.parts import SLOPE, Shape
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to an image `[N,C,*S]` in [-1,1]; it has no feature map for a plane."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         sizes = [vector_size, width, 2 * width, 4 * width]
         layers: list[nn.Module] = []
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [nn.Linear(before, after)]
             # No norm on the first layer, which sees the latent itself.
-            layers += [norm.norm(after, maps=False)] if i else []
-            layers += [norm.active(nn.LeakyReLU(SLOPE))]
+            layers += [kit.norm(after, maps=False)] if i else []
+            layers += [kit.active(nn.LeakyReLU(SLOPE))]
         self.layers = Modulated(*layers, nn.Linear(sizes[-1], math.prod(image_shape)), nn.Tanh())
         self.image_shape = image_shape
 
@@ -35,15 +35,15 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features `[N, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         self.feature_size = width
         self.layers = nn.Sequential(
             nn.Flatten(),
             nn.Linear(math.prod(image_shape), 2 * width),
-            norm.active(nn.LeakyReLU(SLOPE)),
+            kit.active(nn.LeakyReLU(SLOPE)),
             nn.Linear(2 * width, width),
-            *norm.then(width, nn.LeakyReLU(SLOPE), maps=False),
+            *kit.then(width, nn.LeakyReLU(SLOPE), maps=False),
         )
 
     def forward(self, image: Tensor | Labeled) -> Tensor:

@@ -23,19 +23,19 @@ def quarterings(length: int) -> int:
 class Discriminator(nn.Module):
     """An image `[N,C,*S]` to features of its P patches `[N P, feature_size]`; no norm on the first layer."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         before, *size = image_shape
-        down = quarterings(*size) if norm.resampling == "long" else halvings(*size)
-        plain_step = convolution(norm.rank)
+        down = quarterings(*size) if kit.resampling == "long" else halvings(*size)
+        plain_step = convolution(kit.rank)
         layers: list[nn.Module] = []
         for level in range(down + _SHIFTS):
             after = width * min(2**level, MAX_WIDENING)
             plain = level == 0
-            bias = plain or norm.bias
+            bias = plain or kit.bias
             halve = level < down
-            step = norm.down(before, after, bias) if halve else plain_step(before, after, 4, padding=1, bias=bias)
-            layers += [step, *([] if plain else [norm.norm(after)]), norm.active(nn.LeakyReLU(SLOPE))]
+            step = kit.down(before, after, bias) if halve else plain_step(before, after, 4, padding=1, bias=bias)
+            layers += [step, *([] if plain else [kit.norm(after)]), kit.active(nn.LeakyReLU(SLOPE))]
             before = after
         self.layers = nn.Sequential(*layers)
         self.feature_size = before

@@ -23,9 +23,9 @@ _OCTAVES = 5
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation) to a point `[N,C,H,W]` in [-1,1]; it has no feature map for a plane."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
-        hidden = _hidden([vector_size] + [width] * _GENERATOR_LAYERS, norm)
+        hidden = _hidden([vector_size] + [width] * _GENERATOR_LAYERS, kit)
         self.layers = Modulated(*hidden, nn.Linear(width, math.prod(image_shape)), nn.Tanh())
         self.image_shape = image_shape
         self.apply(_initialize)
@@ -38,11 +38,11 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """A point `[N,C,H,W]` to features `[N, feature_size]`."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         self.feature_size = width
         inputs = (1 + 2 * _OCTAVES) * math.prod(image_shape)
-        self.layers = nn.Sequential(*_hidden([inputs] + [width] * _DISCRIMINATOR_LAYERS, norm))
+        self.layers = nn.Sequential(*_hidden([inputs] + [width] * _DISCRIMINATOR_LAYERS, kit))
         self.waves: Tensor
         self.register_buffer("waves", math.pi * 2.0 ** torch.arange(_OCTAVES), persistent=False)
         self.apply(_initialize)
@@ -53,11 +53,11 @@ class Discriminator(nn.Module):
         return self.layers(torch.cat([values, phases.sin(), phases.cos()], dim=1))
 
 
-def _hidden(sizes: list[int], norm: Layers) -> list[nn.Module]:
+def _hidden(sizes: list[int], kit: Layers) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for i, (before, after) in enumerate(pairwise(sizes)):
         # No norm on the first layer, which sees the latent or the point itself.
-        layers += [nn.Linear(before, after), *([norm.norm(after, maps=False)] if i else []), nn.LeakyReLU(SLOPE)]
+        layers += [nn.Linear(before, after), *([kit.norm(after, maps=False)] if i else []), nn.LeakyReLU(SLOPE)]
     return layers
 
 

@@ -71,7 +71,7 @@ class Generator(nn.Module):
     The first feature map is learned; the vector scales each of its channels.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = pyramid(image_size, width, up=True)
@@ -93,7 +93,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: a learned weight for each place and channel, summed."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = pyramid(image_size, width)

@@ -25,7 +25,7 @@ _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20)
 class Generator(nn.Module):
     """A vector `[N,T]`, uniform on [-1,1], to a sequence of T words, as a sample of the given shape in [-1,1]."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, words: int) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, words: int) -> None:
         super().__init__()
         self.image_shape, self.words = image_shape, words
         self.embedding = nn.Embedding(words + 1, width)
@@ -80,7 +80,7 @@ class Discriminator(nn.Module):
     Then a highway layer, and dropout if the recipe has it, as in the authors' code.
     """
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers, words: int) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers, words: int) -> None:
         super().__init__()
         self.words = words
         length = math.prod(image_shape)
@@ -89,7 +89,7 @@ class Discriminator(nn.Module):
         self.feature_size = width * len(self.filters)
         self.turned = nn.Linear(self.feature_size, self.feature_size)
         self.gate = nn.Linear(self.feature_size, self.feature_size)
-        self.dropout = nn.Dropout(norm.dropout) if norm.dropout else nn.Identity()
+        self.dropout = nn.Dropout(kit.dropout) if kit.dropout else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         shown = self.embedding(as_tokens(image, self.words)).transpose(1, 2)

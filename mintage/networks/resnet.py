@@ -25,9 +25,9 @@ def convolution(before: int, after: int, kernel: int = 3) -> nn.Conv2d:
 class UpBlock(nn.Module):
     """Norm, ReLU, doubling, convolution, norm, ReLU, convolution; beside it the doubled input."""
 
-    def __init__(self, before: int, after: int, size: Size, norm: Layers) -> None:
+    def __init__(self, before: int, after: int, size: Size, kit: Layers) -> None:
         super().__init__()
-        self.first, self.second = norm.norm(before), norm.norm(after)
+        self.first, self.second = kit.norm(before), kit.norm(after)
         self.widen, self.refine = convolution(before, after), convolution(after, after)
         self.shortcut = convolution(before, after, 1)
         self.size = size
@@ -41,10 +41,10 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """ReLU, convolution, ReLU, convolution, halving; beside it the halved input. The first block has no first ReLU."""
 
-    def __init__(self, before: int, after: int, norm: Layers, *, first: bool = False, halve: bool = True) -> None:
+    def __init__(self, before: int, after: int, kit: Layers, *, first: bool = False, halve: bool = True) -> None:
         super().__init__()
-        self.norm = nn.Identity() if first else norm.norm(before)
-        self.second = norm.norm(after)
+        self.norm = nn.Identity() if first else kit.norm(before)
+        self.second = kit.norm(after)
         self.widen, self.refine = convolution(before, after), convolution(after, after)
         self.shortcut = convolution(before, after, 1)
         self.rectify = not first
@@ -61,21 +61,21 @@ class DownBlock(nn.Module):
         return inner + self.shortcut(maps)
 
 
-def down_blocks(image_shape: Shape, width: int, norm: Layers) -> tuple[list[nn.Module], int]:
+def down_blocks(image_shape: Shape, width: int, kit: Layers) -> tuple[list[nn.Module], int]:
     """One block for each halving of an image `[N,C,H,W]` and one more; and the number of their channels."""
     image_channels, *image_size = image_shape
     wide = pyramid(image_size, width)[1][:-1]
-    blocks: list[nn.Module] = [DownBlock(image_channels, wide[0], norm, first=True)]
-    blocks += [DownBlock(before, after, norm) for before, after in pairwise(wide)]
-    return [*blocks, DownBlock(wide[-1], wide[-1], norm, halve=False)], wide[-1]
+    blocks: list[nn.Module] = [DownBlock(image_channels, wide[0], kit, first=True)]
+    blocks += [DownBlock(before, after, kit) for before, after in pairwise(wide)]
+    return [*blocks, DownBlock(wide[-1], wide[-1], kit, halve=False)], wide[-1]
 
 
 class ToImage(nn.Module):
     """Norm, ReLU, convolution and tanh: the last feature maps to an image in [-1,1]."""
 
-    def __init__(self, before: int, image_channels: int, norm: Layers) -> None:
+    def __init__(self, before: int, image_channels: int, kit: Layers) -> None:
         super().__init__()
-        self.norm: Norm = norm.norm(before)
+        self.norm: Norm = kit.norm(before)
         self.convolution = convolution(before, image_channels)
 
     def forward(self, maps: Tensor, modulation: Tensor | None = None) -> Tensor:
@@ -85,16 +85,16 @@ class ToImage(nn.Module):
 class Generator(nn.Module):
     """(vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]` in [-1,1]."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0) -> None:
         super().__init__()
         image_channels, *image_size = image_shape
         steps, wide = pyramid(image_size, width, up=True)
         self.stem = Stem(vector_size, plane_size, (wide[0], *steps[0]), bias=True)
         wide[0] = self.stem.channels
         self.blocks = nn.ModuleList(
-            UpBlock(before, after, size, norm) for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
+            UpBlock(before, after, size, kit) for (before, after), size in zip(pairwise(wide), steps[1:], strict=True)
         )
-        self.to_image = ToImage(wide[-1], image_channels, norm)
+        self.to_image = ToImage(wide[-1], image_channels, kit)
         self.apply(initialize)
 
     def forward(self, vector: Tensor, modulation: Tensor | None = None, plane: Tensor | None = None) -> Tensor:
@@ -107,9 +107,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An image `[N,C,H,W]` to features `[N, feature_size]`: the sum over places, as in the paper."""
 
-    def __init__(self, image_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, image_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
-        blocks, self.feature_size = down_blocks(image_shape, width, norm)
+        blocks, self.feature_size = down_blocks(image_shape, width, kit)
         self.blocks = nn.Sequential(*blocks)
         self.apply(initialize)
 

@@ -22,11 +22,11 @@ def blocks(height: int, width: int) -> int:
 class Block(nn.Module):
     """Convolution, norm, ReLU, convolution, norm; the input is added. Borders are reflected."""
 
-    def __init__(self, channels: int, norm: Layers) -> None:
+    def __init__(self, channels: int, kit: Layers) -> None:
         super().__init__()
-        self.first, self.second = (_convolution(channels, channels, _NARROW, norm) for _ in range(2))
-        self.norms = nn.ModuleList([norm.norm(channels), norm.norm(channels)])
-        self.active = norm.active(nn.ReLU())
+        self.first, self.second = (_convolution(channels, channels, _NARROW, kit) for _ in range(2))
+        self.norms = nn.ModuleList([kit.norm(channels), kit.norm(channels)])
+        self.active = kit.active(nn.ReLU())
 
     def forward(self, maps: Tensor) -> Tensor:
         inner = self.active(self.norms[0](self.first(maps)))
@@ -40,21 +40,21 @@ class Generator(nn.Module):
     in the middle as a channel.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
         steps = _steps(*image_shape[1:])
         wide = channels(len(steps), width)
-        down: list[nn.Module] = [_convolution(source_shape[0], wide[0], _WIDE, norm)]
-        down += norm.then(wide[0], nn.ReLU())
+        down: list[nn.Module] = [_convolution(source_shape[0], wide[0], _WIDE, kit)]
+        down += kit.then(wide[0], nn.ReLU())
         up: list[nn.Module] = []
         for level in range(1, len(steps)):
             above, below = wide[level - 1], wide[level]
-            down += [norm.down(above, below), *norm.then(below, nn.ReLU())]
-            up = [norm.up(below, above, steps[level - 1]), *norm.then(above, nn.ReLU()), *up]
+            down += [kit.down(above, below), *kit.then(below, nn.ReLU())]
+            up = [kit.up(below, above, steps[level - 1]), *kit.then(above, nn.ReLU()), *up]
         self.down = nn.Sequential(*down)
         self.plane = Plane(vector_size, steps[-1])
         self.join = nn.Conv2d(wide[-1] + 1, wide[-1], 1) if vector_size else nn.Identity()
-        self.blocks = nn.Sequential(*(Block(wide[-1], norm) for _ in range(blocks(*image_shape[1:]))))
+        self.blocks = nn.Sequential(*(Block(wide[-1], kit) for _ in range(blocks(*image_shape[1:]))))
         self.up = nn.Sequential(*up)
         self.last = nn.Sequential(_convolution(wide[0], image_shape[0], _WIDE, Layers("none")))
         self.apply(initialize)
@@ -73,8 +73,8 @@ def _steps(height: int, width: int) -> list[Size]:
     return steps
 
 
-def _convolution(before: int, after: int, kernel: int, norm: Layers) -> nn.Conv2d:
-    return nn.Conv2d(before, after, kernel, padding=kernel // 2, padding_mode="reflect", bias=norm.bias)
+def _convolution(before: int, after: int, kernel: int, kit: Layers) -> nn.Conv2d:
+    return nn.Conv2d(before, after, kernel, padding=kernel // 2, padding_mode="reflect", bias=kit.bias)
 
 
 NETWORK = Network(

@@ -35,19 +35,19 @@ def doublings(size: Size, image_size: Size) -> list[Size]:
 class Generator(nn.Module):
     """(source `[N,S,h,w]`, vector `[N, vector_size]`) to an image `[N,C,H,W]` in [-1,1]; a vector as a channel."""
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
         channels, *size = image_shape
         before, *source_size = source_shape
         self.size, self.alike = (size[0], size[1]), before in (1, channels)
         self.plane = Plane(vector_size, source_size)
         first = nn.Conv2d(before + bool(vector_size), width, 3, padding=1)
-        self.first = nn.Sequential(first, norm.chosen(nn.PReLU()))
-        self.blocks = nn.Sequential(*(_Block(width, norm) for _ in range(_BLOCKS)))
-        self.joined = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=norm.bias), norm.norm(width))
+        self.first = nn.Sequential(first, kit.chosen(nn.PReLU()))
+        self.blocks = nn.Sequential(*(_Block(width, kit) for _ in range(_BLOCKS)))
+        self.joined = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=kit.bias), kit.norm(width))
         steps = doublings((source_size[0], source_size[1]), self.size)
         self.enlarge = nn.Sequential(
-            *(nn.Sequential(_twice(width, step, norm), norm.chosen(nn.PReLU())) for step in steps)
+            *(nn.Sequential(_twice(width, step, kit), kit.chosen(nn.PReLU())) for step in steps)
         )
         self.last = nn.Conv2d(width, channels, 3, padding=1)
         begin_as_base(self.last)
@@ -60,10 +60,10 @@ class Generator(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, norm: Layers) -> None:
+    def __init__(self, width: int, kit: Layers) -> None:
         super().__init__()
-        first, second = (nn.Conv2d(width, width, 3, padding=1, bias=norm.bias) for _ in range(2))
-        self.layers = nn.Sequential(first, *norm.then(width, nn.PReLU()), second, norm.norm(width))
+        first, second = (nn.Conv2d(width, width, 3, padding=1, bias=kit.bias) for _ in range(2))
+        self.layers = nn.Sequential(first, *kit.then(width, nn.PReLU()), second, kit.norm(width))
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps + self.layers(maps)
@@ -82,8 +82,8 @@ class _Shuffled(nn.Module):
         return doubled[:, :, :height, :width]
 
 
-def _twice(width: int, size: Size, norm: Layers) -> nn.Module:
-    return _Shuffled(width, size) if norm.resampling == "network" else norm.up(width, width, size, bias=True)
+def _twice(width: int, size: Size, kit: Layers) -> nn.Module:
+    return _Shuffled(width, size) if kit.resampling == "network" else kit.up(width, width, size, bias=True)
 
 
 NETWORK = Network(

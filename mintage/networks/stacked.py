@@ -23,7 +23,7 @@ class Generator(nn.Module):
     """(first `[N,C,h,w]`, vector `[N, vector_size]`, modulation, plane) to an image `[N,C,H,W]`, both in [-1,1]."""
 
     def __init__(
-        self, vector_size: int, image_shape: Shape, width: int, norm: Layers, plane_size: int = 0, *, first_shape: Shape
+        self, vector_size: int, image_shape: Shape, width: int, kit: Layers, plane_size: int = 0, *, first_shape: Shape
     ) -> None:
         super().__init__()
         channels, *large = image_shape
@@ -31,21 +31,21 @@ class Generator(nn.Module):
         self.size, wide = tuple(large), 2 * width
         self.read = Modulated(
             nn.Conv2d(before, width, 3, padding=1),
-            norm.active(nn.ReLU()),
-            norm.down(width, wide),
-            *norm.then(wide, nn.ReLU()),
+            kit.active(nn.ReLU()),
+            kit.down(width, wide),
+            *kit.then(wide, nn.ReLU()),
         )
         self.vector = nn.Linear(vector_size, wide)
         self.plane = Plane(plane_size, (-(-height // 2), -(-across // 2)))
-        join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=norm.bias)
-        self.join = Modulated(join, *norm.then(wide, nn.ReLU()))
-        self.blocks = nn.ModuleList(_block(wide, norm) for _ in range(_BLOCKS))
+        join = nn.Conv2d(wide + bool(plane_size), wide, 3, padding=1, bias=kit.bias)
+        self.join = Modulated(join, *kit.then(wide, nn.ReLU()))
+        self.blocks = nn.ModuleList(_block(wide, kit) for _ in range(_BLOCKS))
         *sizes, last = [(height, across), *doublings((height, across), (large[0], large[1]))]
         self.enlarge = Modulated()
         levels = [wide, *[width] * len(sizes)]
         for (narrow, after), size in zip(pairwise(levels), sizes, strict=True):
-            self.enlarge.extend([norm.up(narrow, after, size), *norm.then(after, nn.ReLU())])
-        self.last = norm.up(levels[-1], channels, last, bias=True)
+            self.enlarge.extend([kit.up(narrow, after, size), *kit.then(after, nn.ReLU())])
+        self.last = kit.up(levels[-1], channels, last, bias=True)
         self.apply(initialize)
 
     def forward(
@@ -63,12 +63,12 @@ class Generator(nn.Module):
         return interpolate(first.float(), self.size, mode="bicubic").clamp(-1, 1)
 
 
-def _block(wide: int, norm: Layers) -> Modulated:
+def _block(wide: int, kit: Layers) -> Modulated:
     return Modulated(
-        nn.Conv2d(wide, wide, 3, padding=1, bias=norm.bias),
-        *norm.then(wide, nn.ReLU()),
-        nn.Conv2d(wide, wide, 3, padding=1, bias=norm.bias),
-        norm.norm(wide),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=kit.bias),
+        *kit.then(wide, nn.ReLU()),
+        nn.Conv2d(wide, wide, 3, padding=1, bias=kit.bias),
+        kit.norm(wide),
     )
 
 

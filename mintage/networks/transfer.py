@@ -22,9 +22,9 @@ FEATURES = 128
 class Extractor(nn.Module):
     """Images `[N,S,H,W]` in [-1,1] to features `[N, FEATURES]` in [-1,1]: the paper's f."""
 
-    def __init__(self, source_shape: Shape, width: int, norm: Layers) -> None:
+    def __init__(self, source_shape: Shape, width: int, kit: Layers) -> None:
         super().__init__()
-        self.layers = dcgan.Discriminator(source_shape, width, replace(norm, normalization="instance", dropout=0.0))
+        self.layers = dcgan.Discriminator(source_shape, width, replace(kit, normalization="instance", dropout=0.0))
         self.output = nn.Linear(self.layers.feature_size, FEATURES)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -37,10 +37,10 @@ class Generator(nn.Module):
     Nothing goes around the features, so only what they contain is kept of the source.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
-        self.extractor = Extractor(source_shape, width, norm)
-        self.drawer = dcgan.Generator(FEATURES + vector_size, image_shape, width, norm)
+        self.extractor = Extractor(source_shape, width, kit)
+        self.drawer = dcgan.Generator(FEATURES + vector_size, image_shape, width, kit)
         self.joins = vector_size > 0
 
     def forward(self, source: Tensor, vector: Tensor) -> Tensor:

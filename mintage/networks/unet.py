@@ -26,12 +26,12 @@ class Generator(nn.Module):
     The decoder's inner levels have dropout, as in the paper.
     """
 
-    def __init__(self, vector_size: int, image_shape: Shape, width: int, norm: Layers, source_shape: Shape) -> None:
+    def __init__(self, vector_size: int, image_shape: Shape, width: int, kit: Layers, source_shape: Shape) -> None:
         super().__init__()
-        steps, wide = norm.levels(image_shape[1:], width)
-        self.encoder = nn.ModuleList([norm.down(source_shape[0], wide[0], bias=True)])
+        steps, wide = kit.levels(image_shape[1:], width)
+        self.encoder = nn.ModuleList([kit.down(source_shape[0], wide[0], bias=True)])
         for before, after in pairwise(wide):
-            layers = [norm.chosen(nn.LeakyReLU(SLOPE)), norm.down(before, after), norm.norm(after)]
+            layers = [kit.chosen(nn.LeakyReLU(SLOPE)), kit.down(before, after), kit.norm(after)]
             self.encoder.append(nn.Sequential(*layers))
         self.plane = Plane(vector_size, steps[-1])
         self.decoder = nn.ModuleList()
@@ -39,10 +39,10 @@ class Generator(nn.Module):
             inner = level == len(wide) - 1
             before = wide[level] + (bool(vector_size) if inner else wide[level])
             above = wide[level - 1]
-            layers = [norm.chosen(nn.ReLU()), norm.up(before, above, steps[level]), norm.norm(above)]
-            layers += [nn.Dropout(norm.dropout)] if level >= _PLAIN_LEVELS else []
+            layers = [kit.chosen(nn.ReLU()), kit.up(before, above, steps[level]), kit.norm(above)]
+            layers += [nn.Dropout(kit.dropout)] if level >= _PLAIN_LEVELS else []
             self.decoder.append(nn.Sequential(*layers))
-        self.last = nn.Sequential(norm.chosen(nn.ReLU()), norm.up(2 * wide[0], image_shape[0], steps[0], bias=True))
+        self.last = nn.Sequential(kit.chosen(nn.ReLU()), kit.up(2 * wide[0], image_shape[0], steps[0], bias=True))
         if self.plane.widen is not None:
             nn.init.normal_(self.plane.widen.weight, 0.0, INIT_STD)
         self.apply(initialize)
