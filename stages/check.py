@@ -5,37 +5,34 @@ brought, and what git and DVC's settings say. Changes one file only: it removes 
 published.json, so that the next run publishes that experiment.
 """
 
-import json
 import os
-import stat
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from stages.checking.machine import cluster_problems, device_problems, require_recipe
+from stages.checking.source import option_problems, overlap, path_problems, table_problems, unread_notes
 from stages.common.at_work import at_work
 from stages.common.dvc import runnable_stages
 from stages.common.dvc_file import outputs_of
-from stages.common.errors import BAD_INPUT, UserError, counted, run_stage
+from stages.common.errors import UserError, run_stage
 from stages.common.experiment import experiment
 from stages.common.foresight import Known, foreseen
-from stages.common.params import Ingest, Normalize, Params, Select, Upload, load_params
+from stages.common.params import Ingest, Params, Select, Upload, load_params
 from stages.common.place import cache_problems, git_notes, links_problems, room_problems
 from stages.common.plausible import too_fast, too_many_threads
-from stages.common.provenance import FOLDER, made_by
+from stages.common.provenance import made_by
 from stages.common.receipt import publish_again
 from stages.common.stage import parser_of
 from stages.media.images import Images
 from stages.media.medium import Medium
 from stages.media.settings import require_settings
 from stages.releases import card
-from stages.sources import Source, checked_options, has_attributes, medium_from, named, paired_from, reads_path
+from stages.sources import Source, has_attributes, medium_from, named, paired_from
 from stages.sources.few import too_few
-from stages.sources.labels import file_beside
-from stages.sources.names import needs_no_word, of_system
 from stages.sources.sizes import look
 from stages.stores import open_store
 from stages.stores.folder import FolderStore
@@ -53,7 +50,7 @@ def main() -> None:
     of_data = _notes_of_data(params) if source is None else source.notes
     of_git, of_store = git_notes(params.upload.uncommitted, Path()), _store_notes(params.upload)
     of_machine = [*at_work(Path()), *too_many_threads(params)]
-    notes = [of_machine, of_git, of_store, _unread(params.ingest), of_data]
+    notes = [of_machine, of_git, of_store, unread_notes(params.ingest), of_data]
     for note in chain.from_iterable(notes):
         print(f"note: {note}", file=sys.stderr)
 
@@ -63,7 +60,8 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
 
     Else the source, of which only some images are read, where names tell at once what it has.
     """
-    of_source = [*_options(params.ingest), *source_problems(params.ingest, made, root), *_tables(params.ingest)]
+    ingest = params.ingest
+    of_source = [*option_problems(ingest), *path_problems(ingest, made, root), *table_problems(ingest)]
     source, unread = (None, []) if of_source else _source_by_names(params, root)
     known = None if source is None else source.known(params.normalize)
     problems = [
@@ -77,94 +75,21 @@ def check(params: Params, made: list[Path], root: Path = Path()) -> Source | Non
         *foreseen(params, known or _known(params)),
         *too_fast(params),
         *_weights(params.select, root),
-        *_machine(params),
-        *_cluster(params),
+        *device_problems(params),
+        *cluster_problems(params),
         *room_problems(params.sample.count, (known or _known(params)).shape, root),
     ]
     sentences = [f"params.yaml: {problem}" for problem in problems]
     sentences += [*links_problems(made, root), *cache_problems(root)]
     if sentences:
         raise UserError("params-do-not-fit", "; ".join(sentences))
-    _require_recipe(params, known or _known(params), root)
+    require_recipe(params, known or _known(params), root)
     return source
 
 
 def outputs(graph: Path) -> list[Path]:
     """Every path that a stage of dvc.yaml writes."""
     return [Path(out) for stage in runnable_stages(graph).values() for out in outputs_of(stage)]
-
-
-def _options(ingest: Ingest) -> Iterator[str]:
-    """Sentences on the source's own options; none where its packages are not installed: only the stage needs them."""
-    try:
-        checked_options(ingest)
-    except ModuleNotFoundError:
-        return
-    except UserError as error:
-        yield str(error).removeprefix("params.yaml: ")
-
-
-def source_problems(ingest: Ingest, made: list[Path], root: Path) -> Iterator[str]:
-    """Sentences on `ingest.path`, which DVC watches whether the source reads it or not."""
-    shown, path = f"ingest.path = {ingest.path!r}", root / ingest.path
-    if not ingest.path.strip():
-        yield f"{shown} is empty: name the folder with your images (data/source, where the source needs none)"
-    elif not os.path.lexists(path):
-        needed = f"source {ingest.source!r} reads it" if _reads(ingest) else "it is watched though not read"
-        yield f"{shown} is missing ({needed}): make it, or name a folder that is there, such as data/source"
-    elif met := next((out for out in made if _overlap(path, root / out)), None):
-        yield f"{shown} overlaps with {met}, which the pipeline writes: keep your images in a folder of their own"
-    elif unfit := next(_unfit(path), None):
-        yield f"{shown}: {unfit}"
-
-
-def _tables(ingest: Ingest) -> Iterator[str]:
-    """Sentences on tables about the images that are not there."""
-    tables = {
-        "ingest.labels": ingest.labels or None,
-        "ingest.groups.file": None if ingest.groups is None else ingest.groups.file,
-        "ingest.attributes.file": None if ingest.attributes is None else ingest.attributes.file,
-    }
-    for setting, file in tables.items():
-        if file is not None:
-            try:
-                file_beside(setting, Path(file), Path(ingest.path))
-            except UserError as error:
-                yield str(error)
-
-
-def _reads(ingest: Ingest) -> bool:
-    fetched = ingest.options.get("download") or ingest.options.get("urls")
-    return reads_path(ingest.source) and not (ingest.source == "idx" and fetched)
-
-
-def _unread(ingest: Ingest) -> Iterator[str]:
-    """A note on data that lie in wait at `ingest.path` for another source."""
-    path = Path(ingest.path)
-    if _reads(ingest) or not path.is_dir() or all(of_system(name) or needs_no_word(name) for name in os.listdir(path)):
-        return
-    from stages.sources.kinds import LOOKED_AT, data_in  # numpy, which nothing else here needs
-
-    source, count = data_in(path)
-    if source not in ("", ingest.source):
-        files = counted(count, "file") + (" or more" if count >= LOOKED_AT else "")
-        yield (
-            f"{ingest.path} holds {files}, and ingest.source = {ingest.source!r} does not read them: set ingest.source "
-            f"to {source}, if they are your data"
-        )
-
-
-def _unfit(path: Path) -> Iterator[str]:
-    """Sentences on what is neither a folder nor a file: DVC waits for ever at a pipe, and fails at a dead link."""
-    found = [path] if not path.is_dir() else (Path(top, name) for top, _, names in os.walk(path) for name in names)
-    for entry in found:
-        try:
-            kind = entry.stat().st_mode
-        except OSError as error:  # a loop of links, a link to nothing, no permission
-            yield f"{str(entry)!r} cannot be read ({error.strerror}): mend or remove it"
-        else:
-            if not stat.S_ISREG(kind):
-                yield f"{str(entry)!r} is no file (a pipe, a socket or a device): remove it"
 
 
 def _store(params: Params, root: Path) -> Iterator[str]:
@@ -176,7 +101,7 @@ def _store(params: Params, root: Path) -> Iterator[str]:
     place = next(folder for folder in (target, *target.absolute().parents) if os.path.lexists(folder))
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or _of_the_kernel(place):
         yield f"upload.url = {params.upload.url!r}: you cannot write to {place}: name another folder"
-    elif params.ingest.path.strip() and _overlap(target, root / params.ingest.path):
+    elif params.ingest.path.strip() and overlap(target, root / params.ingest.path):
         yield "upload.url and ingest.path overlap: releases would be taken for images; keep them in folders apart"
 
 
@@ -217,97 +142,6 @@ def _store_notes(upload: Upload) -> Iterator[str]:
             f"no credentials for {upload.url} are found, so what is made now will not be published: set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, before the stage upload"
         )
-
-
-def _machine(params: Params) -> Iterator[str]:
-    """Sentences on devices, or an arithmetic, that this machine lacks.
-
-    None where torch is not installed, or containers do the work: only the stage knows. torch takes seconds to load, so
-    it is asked only where the params name what may be missing, and in a process of its own: flows check params too,
-    and hold no torch.
-    """
-    if _in_containers(params):
-        return
-    named = {name: getattr(params, name).device for name in ("evaluator", "train", "select", "sample")}
-    for device in dict.fromkeys(named.values()):
-        precision = params.train.precision if named["train"] == device else "auto"
-        if precision == "bfloat16" or device.startswith("cuda"):
-            problem = _problem_of(precision, device)
-            stages = " and ".join(f"{name}.device" for name in named if named[name] == device)
-            yield from [f"{stages}: {problem}" if problem.startswith("device ") else problem] if problem else []
-
-
-def _cluster(params: Params) -> Iterator[str]:
-    """A sentence where no cluster is named; none where Dask is not installed, or containers do the work."""
-    if params.data.runner == "dask" and not _in_containers(params):
-        with suppress(ModuleNotFoundError):
-            from stages.common.cluster import scheduler_address
-
-            try:
-                scheduler_address()
-            except UserError as error:
-                yield str(error)
-
-
-def _in_containers(params: Params) -> bool:
-    return (os.environ.get("MINTAGE_RUNNER") or params.flow.runner) == "docker"
-
-
-def _problem_of(precision: str, device: str) -> str:
-    """Why this machine cannot compute so; empty where it can."""
-    found = ask_torch("stages.common.device", Path(__file__).parents[1], precision, device)
-    return "" if found is None else str(found)
-
-
-def _require_recipe(params: Params, known: Known, root: Path) -> None:
-    """Raise what train will raise of its recipe and of the model in `train.first`; last, as that may be far away.
-
-    To ask the rules takes torch, and so seconds. They refuse no family as it is that `foreseen` lets pass, so they are
-    asked of changes to one, and of pairs, which are of many shapes. A first stage that is gone is no matter where a
-    training on it is done.
-    """
-    train, to = params.train, params.normalize
-    if _in_containers(params) or not (train.first or train.recipe or train.processes > 1 or to.partner):
-        return
-    asked = json.dumps({"train": train.model_dump(mode="json"), "expected": _expected(known, to)})
-    fault = ask_torch("stages.training.fit", root, asked=asked)
-    if fault and not (fault.code == "first-unusable" and made_by("train", train, root / FOLDER)):
-        raise fault
-
-
-def _expected(known: Known, to: Normalize) -> dict[str, Any]:
-    """The same for `stages.training.fit.Expected`; None where nobody knows it yet."""
-    from stages.images.partners import damage_by_chance, partner_shape  # numpy, which who starts containers lacks
-
-    named = known.classes is not None and known.classes == len(known.class_names)
-    told = bool(known.attribute_names) or known.attributes is False
-    return {
-        "shape": known.shape,
-        "classes": known.class_names if named else None,
-        "attributes": known.attribute_names if told else None,
-        "domains": known.domains,
-        "paired": known.paired,
-        "partner": None if to.partner is None else partner_shape(to, known.medium.sides),
-        "damage": damage_by_chance(to),
-        "text": known.medium.is_text,
-    }
-
-
-def ask_torch(module: str, folder: Path, *arguments: str, asked: str = "") -> UserError | None:
-    """What a module that needs torch refuses, by a process in that folder; None where it does not, or has no torch."""
-    tree = str(Path(__file__).parents[1])
-    path = os.pathsep.join([tree, *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "PYTHONPATH": path, "MINTAGE_ERRORS": "json"}
-    command = [sys.executable, "-m", module, *arguments]
-    said = subprocess.run(
-        command, cwd=folder, env=environment, input=asked, capture_output=True, encoding="utf-8", errors="replace",
-        check=False,
-    )  # fmt: skip
-    faults = [json.loads(line) for line in said.stderr.splitlines() if line.startswith("{")]
-    if said.returncode != BAD_INPUT or not faults:
-        return None
-    fault = faults[-1]
-    return UserError(fault["error"], fault["sentence"])
 
 
 def _notes_of_data(params: Params) -> Iterator[str]:
@@ -386,12 +220,6 @@ def _weights(select: Select, root: Path) -> Iterator[str]:
     weights = select.inception
     if select.features == "inception" and weights and not (root / weights.path).is_file():
         yield f"select.inception.path = {weights.path!r} is missing: bring that file, or set features to domain"
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    """Whether one is, or is inside, the other; links are followed."""
-    first, second = Path(os.path.realpath(one)), Path(os.path.realpath(other))
-    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 if __name__ == "__main__":

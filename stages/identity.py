@@ -8,7 +8,7 @@ stumble over: a slip in params.yaml, an `ingest.path` that is not there.
 from pathlib import Path
 
 from mintage.budget import USUAL
-from stages.check import source_problems
+from stages.checking.source import path_problems
 from stages.common.dvc import graph_stages
 from stages.common.dvc_file import outputs_of
 from stages.common.errors import UserError, run_stage
@@ -23,7 +23,7 @@ def main() -> None:
     params = load_params()
     stages = graph_stages(Path("dvc.yaml"))
     made = [Path(path) for stage in stages.values() for path in outputs_of(stage)]
-    for problem in source_problems(params.ingest, made, Path()):
+    for problem in path_problems(params.ingest, made, Path()):
         raise UserError("params-do-not-fit", f"params.yaml: {problem}")
     recipe = params.train.whole_recipe
     with replacing_directory("identity") as folder:

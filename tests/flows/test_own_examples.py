@@ -54,7 +54,7 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stages.check.ask_torch", asked_here)
+    monkeypatch.setattr("stages.checking.machine.ask_torch", asked_here)
     Path("data/source").mkdir(parents=True)
     [example] = choose(load_all(ROOT / FOLDER), [name])
     values = example.applied(YAML(typ="safe").load(ROOT / "params.yaml"))

@@ -1,0 +1,1 @@
+"""What `check` finds out of the source, and of this machine."""
