@@ -8,18 +8,14 @@ what is finished of a killed run is in .resume/normalize.
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from stages.common.energy import Meter, Pieces
 from stages.common.errors import UserError, counted, run_stage
@@ -33,10 +29,21 @@ from stages.images.extent import Extent, ExtentOf
 from stages.images.near import LEAST_SIDE
 from stages.images.partners import partner_shape
 from stages.images.raw import Deciding, RawSet, read_deciding, read_raw_set
+from stages.images.sides import Sides, gather, require_images
 from stages.images.split import Mask, random_split, tied
-from stages.images.statistics import ATTRIBUTES, DOMAIN, PARTNER
 from stages.images.together import find_alike
-from stages.images.work import LISTED, SIDES, STATS, Broken, Finished, Job, Shard, normalize_shard, with_reasons
+from stages.images.work import (
+    LISTED,
+    SIDES,
+    STATS,
+    Broken,
+    Finished,
+    Job,
+    Shard,
+    broken_in,
+    normalize_shard,
+    with_reasons,
+)
 from stages.media import medium_of
 from stages.media.settings import require_settings
 
@@ -44,32 +51,6 @@ RAW = Path("data/raw")
 NORMALIZED = Path("data/normalized")
 RESUME = Path(".resume/normalize")
 _UPSCALE = "normalize.upscale"
-
-
-@dataclass
-class Side:
-    """What is known about a split once it is written."""
-
-    labels: Counter[int | None] = field(default_factory=Counter)
-    """Number of images by label."""
-    domains: Counter[int] = field(default_factory=Counter)
-    """Number of images by domain; empty unless there are two domains."""
-    digest: Any = field(default_factory=hashlib.sha256)
-    """Over labels or attributes, domains, and pixels, in order."""
-
-    def add(self, stats: pa.Table) -> None:
-        names = ["label", "pixel_sha256", *({PARTNER.name, DOMAIN.name} & set(stats.schema.names))]
-        columns = [stats[name].cast(pa.string()).fill_null("None") for name in names]
-        if ATTRIBUTES.name in stats.schema.names:
-            columns.append(pa.array(map(str, stats[ATTRIBUTES.name].to_pylist()), pa.string()))
-        lines = pc.binary_join_element_wise(*columns, " ").to_pylist()
-        self.labels.update(stats["label"].to_pylist())
-        if DOMAIN.name in stats.schema.names:
-            self.domains.update(stats[DOMAIN.name].to_pylist())
-        self.digest.update("".join(f"{line}\n" for line in lines).encode())
-
-
-Sides = dict[str, Side]
 
 
 def main() -> None:
@@ -107,13 +88,20 @@ def normalize(
         )
     params = _with_levels(params, known, over_shards)
     deciding = read_deciding(known, params.split_seed)
-    broken_allowed = int(params.max_broken * len(deciding.labels))
-    folder = _begin(resume, params, known)
-    names = (known.attributes, known.domains)
-    maps = _maps(params, known)
-    job = Job(params, known.classes, known.max_pixels, known.paired, maps, *names, broken_allowed, folder, known.medium)
-    finish = partial(_finish, job, over_shards, Pieces(folder, meter))
-    with explain_interrupt(lambda: f"finished shards are kept in {folder}; the same command goes on from there"):
+    job = Job(
+        params,
+        classes=known.classes,
+        max_pixels=known.max_pixels,
+        paired=known.paired,
+        maps=_maps(params, known),
+        attributes=known.attributes,
+        domains=known.domains,
+        most_broken=int(params.max_broken * len(deciding.labels)),
+        folder=_begin(resume, params, known),
+        medium=known.medium,
+    )
+    finish = partial(_finish, job, over_shards, Pieces(job.folder, meter))
+    with explain_interrupt(lambda: f"finished shards are kept in {job.folder}; the same command goes on from there"):
         split, finished = _split_and_finish(job, known, deciding, finish)
     manifest = _write(params, known, split, finished, output)
     shutil.rmtree(resume)
@@ -214,7 +202,7 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
             finished.append(one)
             pieces.note()
             bar.update(one.images)
-            count, first = _broken(finished)
+            count, first = broken_in(finished)
             if count > job.most_broken:
                 raise UserError(
                     "images-broken",
@@ -222,12 +210,6 @@ def _finish(job: Job, over_shards: MapShards, pieces: Pieces, shards: list[Shard
                     f"normalize.max_broken; the first are {with_reasons(first)}: {_advice(first, job.medium.sides)}",
                 )
     return finished
-
-
-def _broken(finished: list[Finished]) -> tuple[int, list[Broken]]:
-    """How many images are broken, and the first few of them."""
-    first = [image for one in finished for image in one.first_broken]
-    return sum(one.broken for one in finished), first[:LISTED]
 
 
 def _advice(broken: list[Broken], sides: Sequence[str]) -> str:
@@ -253,62 +235,17 @@ def _write(
             for name, folder in folders.items():
                 for part in (one.folder / name).iterdir():
                     link_or_copy(part, folder / part.name)
-        sides = _gather_stats([one.folder / STATS for one in finished], stats_path)
-        _check_sides(sides, finished, split["kind"])
+        sides = gather([one.folder / STATS for one in finished], stats_path)
+        require_images(sides, finished, split["kind"])
         manifest = _manifest(params, known, split, sides, finished)
         write_json(manifest_path, manifest)
     return manifest
 
 
-def _gather_stats(parts: list[Path], path: Path) -> Sides:
-    """Write one table of all shards' figures, in order; returns the facts of each split."""
-    sides = {name: Side() for name in SIDES}
-    with pq.ParquetWriter(path, pq.read_schema(parts[0]), compression="zstd") as writer:
-        for part in parts:
-            table = pq.read_table(part, use_threads=False)  # each thread would keep its own memory
-            writer.write_table(table)
-            for name, side in sides.items():
-                side.add(table.filter(pc.equal(table["split"], name)))
-    return sides
-
-
-def _check_sides(sides: Sides, finished: list[Finished], kind: str) -> None:
-    counts = {name: side.labels.total() for name, side in sides.items()}
-    count, broken = _broken(finished)
-    if sum(counts.values()) < 2:
-        first = f" (broken: {with_reasons(broken)})" if broken else ""
-        raise UserError(
-            "images-too-few",
-            f"only {counted(sum(counts.values()), 'image')} could be used{first}: two are needed, better hundreds",
-        )
-    for side, images in counts.items():
-        if not images:
-            raise UserError("split-empty", f"the {side} split would be empty: {_way_out(sides, kind, count)}")
-
-
-def _way_out(sides: Sides, kind: str, broken: int) -> str:
-    """Why a split has no images, and what to do."""
-    labels = sum((side.labels for side in sides.values()), Counter[int | None]())
-    if kind == "source":
-        why = "none of the source's own could be used" if broken else "the source has none for it"
-        return f"{why}; mend them, or set normalize.split to random"
-    if set(labels) == {None}:
-        return "all images are the same, nearly, or of one group; add others, or set normalize.near_copies to null"
-    if max(labels.values()) == 1:
-        return (
-            f"each of the {len(labels)} classes has one image, and a class needs one in either split; add images to "
-            "them, or train without classes: set ingest.labels to false, and train.family to one such as infogan"
-        )
-    return (
-        "a class is split only if it has two different images that are of no one group; add images, or train without "
-        "classes: set ingest.labels to false, and train.family to one such as infogan"
-    )
-
-
 def _manifest(
     params: Normalize, known: RawSet, split: dict[str, Any], sides: Sides, finished: list[Finished]
 ) -> dict[str, Any]:
-    broken, first_broken = _broken(finished)
+    broken, first_broken = broken_in(finished)
     shape = list(params.shape_of(known.medium.sides))
     counts = {name: side.labels.total() for name, side in sides.items()}
     names = [known.classes, *filter(None, (known.attributes, known.domains))]

@@ -112,6 +112,12 @@ class Finished:
     """The marks of partners and maps that a model made."""
 
 
+def broken_in(finished: list[Finished]) -> tuple[int, list[Broken]]:
+    """How many images are broken, and the first few of them."""
+    first = [image for one in finished for image in one.first_broken]
+    return sum(one.broken for one in finished), first[:LISTED]
+
+
 @dataclass(frozen=True)
 class Normal:
     """An image at its new size, with its partner and the partner's maps, if it came with them."""
