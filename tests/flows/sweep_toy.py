@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.flows.forked import ForkedFlow
 from tests.flows.toy import ROOT, start_command, write_stages
+from tests.programs import git, printed_by
 
 TOY = """
 import json, os, sys, time
@@ -91,20 +91,25 @@ IGNORED = "/.flow/\n/.resume/\n/metrics\n/models\n/data/normalized\n/published.j
 
 def make_repository(folder: Path) -> Path:
     """One commit; `toy.log` in it tells which stages have run, in whatever checkout."""
+    write_repository(folder, f"LOG = {str(folder / 'toy.log')!r}\n{TOY}", STAGES, IGNORED)
+    commit(folder)
+    return folder
+
+
+def write_repository(folder: Path, program: str, stages: dict[str, dict[str, Any]], ignored: str) -> None:
+    """A repository without a commit, with the program `toy.py` and stages that run it."""
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
     (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (folder / ".gitignore").write_text(IGNORED)
+    (folder / ".gitignore").write_text(ignored)
     (folder / "data" / "source").mkdir(parents=True)
     (folder / "data" / "source" / "README.md").write_text("images go here\n")
-    (folder / "toy.py").write_text(f"LOG = {str(folder / 'toy.log')!r}\n{TOY}")
+    (folder / "toy.py").write_text(program)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
-    write_stages(folder, STAGES)
+    write_stages(folder, stages)
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "Test")
     git(folder, "config", "user.email", "test@example.org")
-    commit(folder)
-    return folder
 
 
 def commit(folder: Path) -> None:
@@ -112,18 +117,9 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--message", "as it is now")
 
 
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def dvc(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return printed_by("-m", "dvc", *arguments, folder=folder, DVC_NO_ANALYTICS="1", PATH=path)
 
 
 def ran(repository: Path) -> list[str]:

@@ -18,8 +18,8 @@ from stages.examples import FOLDER
 from stages.releases.channels import read_channel
 from stages.stores import open_store
 from tests.flows.project import make_project
-from tests.flows.sweep_toy import IGNORED, commit, git
-from tests.flows.toy import ROOT, write_stages
+from tests.flows.sweep_toy import IGNORED, commit, ran, write_repository
+from tests.flows.toy import ROOT
 from tests.stages.s3_servers import bucket_of, named_server
 from tests.test_pipeline import run
 
@@ -75,20 +75,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def toy(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "toy"
-    (folder / ".dvc").mkdir(parents=True)
-    (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
-    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
     made = ["models/selected", "models/onnx", "samples", "metrics", "plots", "reports", "provenance"]
-    (folder / ".gitignore").write_text(IGNORED + "".join(f"/{name}\n" for name in [*made, "published"]))
-    (folder / "data" / "source").mkdir(parents=True)
-    (folder / "data" / "source" / "README.md").write_text("images go here\n")
-    (folder / "toy.py").write_text(f"LOG, MODEL = {str(folder / 'toy.log')!r}, {str(model)!r}\n{TOY}")
-    shutil.copy(ROOT / "params.yaml", folder)
+    ignored = IGNORED + "".join(f"/{name}\n" for name in [*made, "published"])
     stage = {"cmd": "python toy.py", "params": ["train"], "deps": ["data/source"], "outs": made}
-    write_stages(folder, {"train": stage})
-    git(folder, "init", "--quiet", "--initial-branch", "main")
-    git(folder, "config", "user.name", "Test")
-    git(folder, "config", "user.email", "test@example.org")
+    program = f"LOG, MODEL = {str(folder / 'toy.log')!r}, {str(model)!r}\n{TOY}"
+    write_repository(folder, program, {"train": stage}, ignored)
     write(folder, "first")
     commit(folder)
     monkeypatch.chdir(folder)
@@ -105,14 +96,6 @@ def write(folder: Path, name: str, **changes: Any) -> None:
 def write_second(folder: Path, name: str = "a_second", after: str = "first", seed: int = 5, **changes: Any) -> None:
     """One that stands on another."""
     write(folder, name, after=after, params={"train": {"family": "stackgan", "seed": seed}}, **changes)
-
-
-def ran(folder: Path) -> list[str]:
-    """What the stage has said since this was last asked."""
-    log = folder / "toy.log"
-    lines = log.read_text().splitlines() if log.exists() else []
-    log.write_text("")
-    return lines
 
 
 @pytest.fixture

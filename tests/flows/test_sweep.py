@@ -14,8 +14,9 @@ from prefect.client.schemas.objects import State
 
 from flows.pipeline import final_state, results_of
 from flows.sweep import sweep as flow
-from tests.flows.sweep_toy import dvc, experiments, git, make_repository, ran, start_sweep
+from tests.flows.sweep_toy import dvc, experiments, make_repository, ran, start_sweep
 from tests.flows.toy import marked_processes, start_flow, until
+from tests.programs import git
 from tests.test_pipeline import finished_project
 
 pytestmark = pytest.mark.usefixtures("server")

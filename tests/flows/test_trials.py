@@ -17,8 +17,9 @@ from flows.overrides import apply
 from flows.ranking import Ending, as_text, foreseen, main_columns, printed, reasons, table, verdict
 from flows.trials import Sweep, has_moved, name_for, open_sweep, save_experiment
 from stages.common.params import Params, load_params
-from tests.flows.sweep_toy import commit, dvc, git, make_repository
+from tests.flows.sweep_toy import commit, dvc, make_repository
 from tests.flows.toy import ROOT
+from tests.programs import git
 from tests.refusals import refused
 
 

@@ -34,6 +34,24 @@ while (typeof explorer === "undefined") await new Promise((again) => setTimeout(
 await explorer.ready;
 return [explorer.milliseconds, document.documentElement.scrollWidth];
 """
+PLAYED = """
+const wait = (selector) => new Promise((done) => {
+  const look = () => document.querySelector(selector) ? done() : requestAnimationFrame(look);
+  look();
+});
+await wait("#quiz-pair button");
+const players = document.querySelectorAll("#quiz-pair audio").length;
+for (let pair = 0; pair < given[0]; pair += 1) {
+  document.querySelector(`#quiz-pair button[data-kind=${pair < given[1] ? "real" : "made"}]`).click();
+}
+return [players, document.getElementById("quiz-answer").textContent];
+"""
+NAMELESS = """
+const fields = [...document.querySelectorAll("#explore :is(input, select, button, audio)")];
+const named = (field) => field.labels?.length || field.ariaLabel || field.textContent.trim() ||
+  field.querySelector("[aria-label]");
+return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
+"""
 
 
 def site_of(root: Path, models: Mapping[str, ModelConfig | tuple[ModelConfig, Medium]]) -> Site:
@@ -102,6 +120,17 @@ class Page:
 
     def status(self) -> str:
         return str(self.window.run('return document.getElementById("explore-status").textContent'))
+
+    def play(self, pairs: int, found: int) -> tuple[int, str]:
+        """Find the real one of so many pairs; how many sounds the first one has, and what is said at the end."""
+        self.window.click("#quiz-start")
+        players, answer = self.window.run(PLAYED, pairs, found)
+        return players, answer
+
+    def nameless(self) -> list[str]:
+        """The controls that a reader who hears the page could not tell apart."""
+        found: list[str] = self.window.run(NAMELESS)
+        return found
 
 
 def assert_alike(found: npt.NDArray[np.int_], expected: Levels) -> None:

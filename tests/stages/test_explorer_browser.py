@@ -256,20 +256,7 @@ def test_a_hole_is_filled_as_torch_fills_it(window: Browser, models: Any) -> Non
 
 @pytest.mark.parametrize("name", ["classes", "edges"])
 def test_the_game_counts_how_often_the_real_one_was_found(window: Browser, models: Any, name: str) -> None:
-    Page(window, models, name)
-    window.click("#quiz-start")
-    played = """
-    const wait = (selector) => new Promise((done) => {
-      const look = () => document.querySelector(selector) ? done() : requestAnimationFrame(look);
-      look();
-    });
-    await wait("#quiz-pair button");
-    for (let pair = 0; pair < 10; pair += 1) {
-      document.querySelector(`#quiz-pair button[data-kind=${pair < 7 ? "real" : "made"}]`).click();
-    }
-    return document.getElementById("quiz-answer").textContent;
-    """
-    answer = window.run(played)
+    _, answer = Page(window, models, name).play(10, found=7)
     assert "You found 7 of 10 real images, 70%." in answer
     assert "The discriminator, from which it learned, finds 87.1%, asked about 1000 such pairs." in answer
     assert window.console() == []
@@ -282,12 +269,7 @@ def test_the_explorer_fits_its_window_and_each_control_has_a_name(
 ) -> None:
     page = Page(window, models, name, width)
     assert page.needed == width
-    nameless = """
-    const fields = [...document.querySelectorAll("#explore input, #explore select, #explore button")];
-    const named = (field) => field.labels?.length || field.textContent.trim() || field.querySelector("[aria-label]");
-    return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
-    """
-    assert window.run(nameless) == []
+    assert page.nameless() == []
     silent = """
     const pictures = [...document.querySelectorAll("#explore canvas")];
     return pictures.filter((one) => !one.ariaLabel && !one.closest("[aria-hidden]")).map((one) => one.outerHTML);

@@ -326,21 +326,7 @@ def test_a_threshold_says_which_cells_of_a_volume_are_occupied(window: Browser, 
 
 @pytest.mark.parametrize(("name", "pairs"), [("sounds", 3), ("pairs", 3), ("volumes", 10)])
 def test_the_game_is_played_by_ear_or_by_eye(window: Browser, models: Site, name: str, pairs: int) -> None:
-    Page(window, models, name)
-    window.click("#quiz-start")
-    played = """
-    const wait = (selector) => new Promise((done) => {
-      const look = () => document.querySelector(selector) ? done() : requestAnimationFrame(look);
-      look();
-    });
-    await wait("#quiz-pair button");
-    const heard = [document.querySelectorAll("#quiz-pair audio").length];
-    for (let pair = 0; pair < given[0]; pair += 1) {
-      document.querySelector(`#quiz-pair button[data-kind=${pair ? "real" : "made"}]`).click();
-    }
-    return [...heard, document.getElementById("quiz-answer").textContent];
-    """
-    players, answer = window.run(played, pairs)
+    players, answer = Page(window, models, name).play(pairs, found=pairs - 1)
     assert players == (0 if name == "volumes" else 2)
     assert f"You found {pairs - 1} of {pairs} real {MODELS[name][1].words.many}" in answer
     assert "finds 87.1%, asked about 1000 such pairs" in answer
@@ -354,12 +340,7 @@ def test_each_view_fits_its_window_and_each_control_has_a_name(
 ) -> None:
     page = Page(window, models, name, width)
     assert page.needed == width
-    nameless = """
-    const fields = [...document.querySelectorAll("#explore :is(input, select, button, audio)")];
-    const named = (field) => field.labels?.length || field.ariaLabel || field.textContent.trim();
-    return fields.filter((field) => !named(field)).map((field) => field.outerHTML);
-    """
-    assert window.run(nameless) == []
+    assert page.nameless() == []
     assert page.status().endswith(" ms.")
     assert window.console() == []
 
