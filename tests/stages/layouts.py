@@ -1,7 +1,6 @@
 """Folders and archives of tiny images, to see what is taken for a split, a class or a table."""
 
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stages.sources import Source, open_source
-from tests.stages.source_files import encoded, ingest_params, noise
+from tests.stages.source_files import encoded, ingest_params, noise, write_files, zipped
 
 PNG = encoded(Image.fromarray(noise(1, 8, 8)[0]))
 Files = dict[str, bytes]
@@ -18,16 +17,11 @@ Packer = Callable[[Path, Files], dict[str, Any]]
 
 
 def folder(root: Path, files: Files) -> dict[str, Any]:
-    for name, content in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(content)
-    return {"source": "folder", "path": str(root)}
+    return {"source": "folder", "path": str(write_files(root, files))}
 
 
-def zipped(path: Path, files: Files) -> dict[str, Any]:
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in files.items():
-            file.writestr(name, content)
+def as_zip(path: Path, files: Files) -> dict[str, Any]:
+    path.write_bytes(zipped(files))
     return {"source": "archive", "path": str(path)}
 
 
@@ -38,7 +32,7 @@ def tarred(path: Path, files: Files) -> dict[str, Any]:
     return {"source": "archive", "path": str(path)}
 
 
-PACKERS: list[Packer] = [folder, zipped, tarred]
+PACKERS: list[Packer] = [folder, as_zip, tarred]
 packed_in = pytest.mark.parametrize("pack", PACKERS, ids=lambda pack: pack.__name__)
 
 

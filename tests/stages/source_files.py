@@ -6,6 +6,8 @@ import os
 import struct
 import subprocess
 import sys
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,29 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def zipped(files: Mapping[str, bytes], kind: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", kind) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return buffer.getvalue()
+
+
+def zip_beside(tree: Path) -> Path:
+    """A zip of all files of a folder."""
+    files = sorted(path for path in tree.rglob("*") if path.is_file())
+    path = tree.with_suffix(".zip")
+    path.write_bytes(zipped({str(file.relative_to(tree)): file.read_bytes() for file in files}))
+    return path
 
 
 def write_tree(root: Path, classes: dict[str, int], size: int = 8) -> Path:

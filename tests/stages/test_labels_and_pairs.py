@@ -3,7 +3,6 @@
 import io
 import json
 import time
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,16 @@ from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.metadata import stripped
 from tests.refusals import refused
-from tests.stages.source_files import encoded, ingest_params, ingested, noise, normalize_params, normalized, write_tree
+from tests.stages.source_files import (
+    encoded,
+    ingest_params,
+    ingested,
+    noise,
+    normalize_params,
+    normalized,
+    write_tree,
+    zip_beside,
+)
 
 LABELS = {
     "l.csv": "file,kind,note\ncat/000.png,small,x\ncat/001.png,big,y\ndog/000,big,z\n",
@@ -58,13 +66,9 @@ def test_a_name_that_no_line_can_show_is_refused_in_a_table_too(tmp_path: Path, 
 def test_a_file_of_labels_takes_the_place_of_folder_names(tmp_path: Path, name: str, packed: bool) -> None:
     tree = write_tree(tmp_path / "tree", {"cat": 2, "dog": 1})
     (tree / name).write_text(LABELS[name], newline="")
-    path = tree
     if packed:
-        path = tmp_path / "a.zip"
-        with zipfile.ZipFile(path, "w") as file:
-            for member in sorted(tree.rglob("*.png")):
-                file.write(member, member.relative_to(tree))
         (tree / name).rename(tmp_path / name)
+    path = zip_beside(tree) if packed else tree
     table = ingested(tmp_path / "raw", source="archive" if packed else "folder", path=str(path), labels=name)
     assert class_names(table.schema) == ["big", "small"]
     assert table["label"].to_pylist() == [1, 0, 0]
@@ -95,12 +99,7 @@ def paired(tmp_path: Path, packed: bool) -> Path:
     tree = write_tree(tmp_path / "tree", {"photos/train": 3, "photos/test": 2, "maps/train": 3, "maps/test": 2})
     (tree / "maps/train/002.png").rename(tree / "maps/train/002.gif")
     write_tree(tree, {"maps/train/unused": 4})
-    if not packed:
-        return tree
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
-        for member in sorted(tree.rglob("*.*")):
-            file.write(member, member.relative_to(tree))
-    return tmp_path / "a.zip"
+    return zip_beside(tree) if packed else tree
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])

@@ -1,7 +1,6 @@
 """Names as people read them: one Unicode form wherever names meet, numbers in order, nothing of the system."""
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,16 @@ from stages.ingest import ingest, summary
 from stages.sources import open_source
 from stages.sources.names import OF_SYSTEMS, composed, in_order, of_system
 from tests.refusals import refused
-from tests.stages.source_files import encoded, ingest_params, ingested, noise, write_tree
+from tests.stages.source_files import (
+    encoded,
+    ingest_params,
+    ingested,
+    noise,
+    write_files,
+    write_tree,
+    zip_beside,
+    zipped,
+)
 from tests.stages.tiny_data import ROOT
 
 PNGS = [encoded(Image.fromarray(picture)) for picture in noise(6, 8, 8)]
@@ -28,17 +36,11 @@ FORMS = ["NFC", "NFD"]
 
 
 def put(root: Path, *names: str) -> Path:
-    for name, content in zip(names, PNGS, strict=False):
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return root
+    return write_files(root, dict(zip(names, PNGS, strict=False)))
 
 
-def zipped(path: Path, *names: str) -> Path:
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in zip(names, PNGS, strict=False):
-            file.writestr(name, content)
+def put_in_zip(path: Path, *names: str) -> Path:
+    path.write_bytes(zipped(dict(zip(names, PNGS, strict=False))))
     return path
 
 
@@ -124,7 +126,7 @@ def test_partners_are_found_in_any_unicode_form_and_case_of_the_extension(tmp_pa
         f"karte/{mixed}",
         "karte/a.PNG",
     ]
-    path = zipped(tmp_path / "a.zip", *names) if packed else put(tmp_path / "tree", *names)
+    path = put_in_zip(tmp_path / "a.zip", *names) if packed else put(tmp_path / "tree", *names)
     params = {"source": "archive" if packed else "folder", "path": str(path)}
     folders = [normalize("NFD", "föto"), "karte"]
     table = ingested(tmp_path / "raw", pairs={"by": "name", "folders": folders}, **params)
@@ -165,7 +167,7 @@ def test_a_copy_of_a_folder_in_the_other_unicode_form_gives_the_same_bytes(tmp_p
 
 
 def test_names_in_a_zip_that_macos_packed_are_utf_8(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", *(f"{normalize('NFD', 'é')}/{number}.png" for number in range(3)))
+    path = put_in_zip(tmp_path / "a.zip", *(f"{normalize('NFD', 'é')}/{number}.png" for number in range(3)))
     content = bytearray(path.read_bytes())
     for sign, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # where the flags are: nothing says UTF-8 any more
         at = content.find(sign)
@@ -221,15 +223,9 @@ def test_what_systems_leave_is_left_out_and_counted(tmp_path: Path, read: Callab
     inside = {f"{name}/x.png": PNGS[0] for name in SYSTEM if "." not in name}
     beside = {f"cat/{name}": b"x" for name in [*SYSTEM, "Icon\r", "._a.png"] if "." in name or name == "Icon\r"}
     members = {"cat/a.png": PNGS[1], "dog/b.png": PNGS[2], **beside, **inside, ".Trash-1000/c.png": PNGS[3]}
-    path = tmp_path / ("a.zip" if packed else "tree")
+    path = write_files(tmp_path / "tree", members)
     if packed:
-        with zipfile.ZipFile(path, "w") as file:
-            for name, content in members.items():
-                file.writestr(name, content)
-    else:
-        for name, content in members.items():
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (path / name).write_bytes(content)
+        path = zip_beside(path)
     params = ingest_params(source="archive" if packed else "folder", path=str(path))
     source = open_source(params)
     assert ingest(source, params, tmp_path / "raw", tmp_path / "resume") == {(None, 0): 1, (None, 1): 1}

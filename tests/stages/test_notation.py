@@ -1,7 +1,5 @@
 """MusicXML as bars of music: the same as of MIDI; pick-ups, repeats, parts, and files that are none or hostile."""
 
-import io
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +16,7 @@ from stages.media.scores import score_of
 from stages.sources import open_source
 from stages.sources.kinds import advice_on
 from tests.stages.bars import MOST, RANGE, SIZE, bar_of, midi, pitches_in
-from tests.stages.source_files import ingest_params, ingested, normalized
+from tests.stages.source_files import ingest_params, ingested, normalized, zipped
 from tests.stages.test_source_fuzz import damaged, fuzzed
 
 _NAMES = ("C", "C1", "D", "D1", "E", "F", "F1", "G", "G1", "A", "A1", "B")
@@ -63,13 +61,8 @@ def xml(*parts: list[str], root: str = "score-partwise", head: str = "") -> byte
 
 def mxl(content: bytes, name: str = "score.xml", container: bytes | None = None, more: bytes = b"") -> bytes:
     said = f'<container><rootfiles><rootfile full-path="{name}"/></rootfiles></container>'.encode()
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("META-INF/container.xml", said if container is None else container)
-        packed.writestr("score.xml", content)
-        if more:
-            packed.writestr("more.xml", more)
-    return file.getvalue()
+    files = {"META-INF/container.xml": said if container is None else container, "score.xml": content}
+    return zipped(files | ({"more.xml": more} if more else {}))
 
 
 def begins(content: bytes) -> list[int]:

@@ -1,8 +1,6 @@
 """Sources of bars: folders and archives of MIDI files, and drawn tunes; MIDI files of any kind."""
 
-import io
 import struct
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,7 +23,7 @@ from stages.sources.kinds import advice_on
 from stages.sources.tunes import LOWEST, PITCHES, SCALES, draw_tune
 from tests.refusals import refused
 from tests.stages.bars import MOST, RANGE, SIZE, bar_of, midi, pitches_in, scale
-from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized
+from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized, zip_beside, zipped
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
 pytest.importorskip("mido")
@@ -46,12 +44,7 @@ def test_a_folder_or_a_zip_of_midi_becomes_bars_of_its_classes_and_a_piece_stays
     tmp_path: Path, packed: bool
 ) -> None:
     write_folder(tmp_path / "tree")
-    path = tmp_path / "tree"
-    if packed:
-        path = tmp_path / "all.zip"
-        with zipfile.ZipFile(path, "w") as file:
-            for one in sorted((tmp_path / "tree").rglob("*.mid")):
-                file.write(one, one.relative_to(tmp_path / "tree"))
+    path = zip_beside(tmp_path / "tree") if packed else tmp_path / "tree"
     table = ingested(tmp_path / "raw", source="rolls", path=str(path), options=RANGE)
     assert table.num_rows == 12 * 3
     manifest = normalized(tmp_path, **SIZE)
@@ -189,16 +182,11 @@ def test_a_folder_of_midi_is_told_apart_and_an_empty_one_says_what_they_are_know
         ingested(tmp_path / "raw", source="rolls", path=str(tmp_path / "tree"), options={"lowest": 100})
 
 
-def archive() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        for number in range(3):
-            packed.writestr(f"{number % 2}/{number}.mid", midi(scale(60 + number)))
-    return file.getvalue()
+ARCHIVE = zipped({f"{number % 2}/{number}.mid": midi(scale(60 + number)) for number in range(3)})
 
 
 @fuzzed
-@given(content=damaged(st.just(archive())))
+@given(content=damaged(st.just(ARCHIVE)))
 def test_any_bytes_are_bars_or_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "input").write_bytes(content)
     taken(tmp_path, "rolls")

@@ -3,7 +3,6 @@
 import io
 import random
 import shutil
-import zipfile
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ from stages.media.medium import UnusableError
 from stages.sources import open_source
 from stages.sources.kinds import advice_on
 from tests.refusals import refused
-from tests.stages.source_files import ingest_params, ingested, normalized
+from tests.stages.source_files import ingest_params, ingested, normalized, zipped
 from tests.stages.test_scans import body, decoded, nifti
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
@@ -335,8 +334,5 @@ def test_without_pydicom_one_reads_how_to_install_it(tmp_path: Path, monkeypatch
 
 
 def test_a_zip_that_ingest_did_not_pack_is_one_sentence() -> None:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as one:
-        one.writestr("00000.dcm", bytes(10**6))
     with pytest.raises(UnusableError, match="no series of slices as ingest packs them"):
-        slices.series_in(file.getvalue(), MOST)
+        slices.series_in(zipped({"00000.dcm": bytes(10**6)}), MOST)

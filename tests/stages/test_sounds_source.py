@@ -3,7 +3,6 @@
 import io
 import math
 import struct
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
@@ -27,7 +26,7 @@ from stages.sources import open_source
 from stages.sources.kinds import advice_on
 from stages.sources.tones import RATE, TONES, draw_tone
 from tests.refusals import refused
-from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized
+from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized, zip_beside, zipped
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
 SIZE: dict[str, Any] = {"length": 400, "fit": "crop"}
@@ -86,12 +85,7 @@ def test_stereo_files_of_the_rate_that_is_asked_for_go_through_normalize_with_th
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_or_a_zip_of_sounds_is_read_in_all_its_classes(tmp_path: Path, packed: bool) -> None:
     write_folder(tmp_path / "tree")
-    path = tmp_path / "tree"
-    if packed:
-        path = tmp_path / "all.zip"
-        with zipfile.ZipFile(path, "w") as file:
-            for one in sorted((tmp_path / "tree").rglob("*.wav")):
-                file.write(one, one.relative_to(tmp_path / "tree"))
+    path = zip_beside(tmp_path / "tree") if packed else tmp_path / "tree"
     table = ingested(tmp_path / "raw", source="sounds", path=str(path))
     for row in table.to_pylist():
         assert row["image"]["bytes"] == (tmp_path / "tree" / row["key"]).read_bytes()
@@ -233,16 +227,11 @@ def test_a_folder_of_sounds_is_told_apart_and_an_empty_one_says_what_they_are_kn
         ingested(tmp_path / "raw", source="sounds", path=str(tmp_path / "tree"), pairs=pairs)
 
 
-def archive() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        for number in range(3):
-            packed.writestr(f"{number % 2}/{number}.wav", encode_wav(tone(300, seconds=0.01), 8000))
-    return file.getvalue()
+ARCHIVE = zipped({f"{number % 2}/{number}.wav": encode_wav(tone(300, seconds=0.01), 8000) for number in range(3)})
 
 
 @fuzzed
-@given(content=damaged(st.just(archive())), windows=st.booleans())
+@given(content=damaged(st.just(ARCHIVE)), windows=st.booleans())
 def test_any_bytes_are_sounds_or_one_sentence(tmp_path: Path, content: bytes, windows: bool) -> None:
     (tmp_path / "input").write_bytes(content)
     taken(tmp_path, "sounds", options={"seconds": 0.002} if windows else {})

@@ -1,7 +1,6 @@
 """Sources of lines: files of any encoding, folders, archives, columns, rows of numbers, and drawn sentences."""
 
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from stages.sources import open_source
 from stages.sources.kinds import advice_on
 from stages.sources.sentences import MEDIUM
 from tests.refusals import refused
-from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized
+from tests.stages.source_files import ingest_params, ingested, normalize_params, normalized, zip_beside, zipped
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
 LINES = [f"{name}: the {kind} sleeps." for name in "ABCDEFGHIJKL" for kind in ("cat", "dog")]
@@ -67,12 +66,7 @@ def test_a_file_of_lines_goes_through_with_its_vocabulary(tmp_path: Path) -> Non
 def test_a_folder_or_a_zip_of_texts_by_class_is_read_line_by_line(tmp_path: Path, packed: bool) -> None:
     for kind in ("cat", "dog"):
         write(tmp_path / f"tree/{kind}/all.txt", "\n".join(line for line in LINES if kind in line))
-    path = tmp_path / "tree"
-    if packed:
-        path = tmp_path / "all.zip"
-        with zipfile.ZipFile(path, "w") as file:
-            for one in sorted((tmp_path / "tree").rglob("*.txt")):
-                file.write(one, one.relative_to(tmp_path / "tree"))
+    path = zip_beside(tmp_path / "tree") if packed else tmp_path / "tree"
     rows = ingested(tmp_path / "raw", source="text", path=str(path), options=OPTIONS).to_pylist()
     assert len(rows) == len(LINES)
     for row in rows:
@@ -187,13 +181,6 @@ def test_a_line_that_cannot_be_a_sample_is_left_out_with_the_reason(content: byt
         medium().decode(content, normalize_params(height=1, width=6), 100)
 
 
-def _zip_of(name: str, content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as packed:
-        packed.writestr(name, content)
-    return file.getvalue()
-
-
 REFUSED: list[tuple[str, bytes, str, str]] = [
     ("a.txt", b"", "text-empty", "holds no line with a word in it"),
     ("a.txt", b"\n \n\t\n", "text-empty", "holds no line with a word in it"),
@@ -212,7 +199,7 @@ REFUSED: list[tuple[str, bytes, str, str]] = [
     ("a.npy", b"hello", "arrays-damaged", "it is no NumPy array"),
     ("a.npy", b"\x93NUMPY\x01\x00\x08\x00{'a', \x00\n", "arrays-damaged", "it is no NumPy array"),
     ("a.zip", b"PK\x03\x04", "source-damaged", "is damaged"),
-    ("a.zip", _zip_of("../../up.txt", b"a"), "name-leads-outside", "a name that leads outside"),
+    ("a.zip", zipped({"../../up.txt": b"a"}), "name-leads-outside", "a name that leads outside"),
 ]
 
 
@@ -274,7 +261,7 @@ BASES: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {
     "input.txt": lambda: st.text(max_size=60).map(str.encode) | st.binary(max_size=60),
     "input.csv": lambda: st.sampled_from([b"text,label\na,b\nc,d\n", b"1,2\n3,4\n", b'text\n"a\n']),
     "input.npy": lambda: st.just(_npy(np.arange(12).reshape(4, 3))),
-    "input.zip": lambda: st.sampled_from(["a.txt", "x/b.txt", "/c.txt"]).map(lambda name: _zip_of(name, b"a b\nc\n")),
+    "input.zip": lambda: st.sampled_from(["a.txt", "x/b.txt", "/c.txt"]).map(lambda name: zipped({name: b"a b\nc\n"})),
 }
 
 

@@ -2,7 +2,6 @@
 
 import re
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from stages.sources.kinds import advice_on
 from stages.sources.solids import SOLIDS, draw_solid
 from tests.refusals import refused
 from tests.stages.hostile_inputs import PNG
-from tests.stages.source_files import ingest_params, ingested, normalized
+from tests.stages.source_files import ingest_params, ingested, normalized, zip_beside, zipped
 from tests.stages.test_source_fuzz import damaged, fuzzed, taken
 
 KINDS = ("stool", "table")
@@ -55,13 +54,9 @@ def found_in(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_or_a_zip_of_arrays_and_meshes_is_read_in_all_its_classes(tmp_path: Path, packed: bool) -> None:
     pytest.importorskip("trimesh")
-    cells, path = write_folder(tmp_path / "tree"), tmp_path / "tree"
+    cells = write_folder(tmp_path / "tree")
     (tmp_path / "tree/LICENCE.txt").write_text("CC0")
-    if packed:
-        path = tmp_path / "all.zip"
-        with zipfile.ZipFile(path, "w") as file:
-            for one in sorted((tmp_path / "tree").rglob("*.*")):
-                file.write(one, one.relative_to(tmp_path / "tree"))
+    path = zip_beside(tmp_path / "tree") if packed else tmp_path / "tree"
     table = ingested(tmp_path / "raw", source="volumes", path=str(path))
     assert len(table) == 12
     manifest = normalized(tmp_path, depth=6, height=6, width=6)
@@ -171,19 +166,12 @@ def test_what_a_volume_is_taken_for_goes_with_the_data(tmp_path: Path) -> None:
         assert np.allclose(one[0], (values[int(key[-6:])] + 1000) / 2000 - 1, atol=1e-6)
 
 
-def archives() -> Iterator[bytes]:
-    import io
-
-    for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", kind) as packed:
-            for number, one in enumerate(random_shapes(3, 3)):
-                packed.writestr(f"{KINDS[number % 2]}/{number}.npy", npy(one))
-        yield file.getvalue()
+SHAPES = {f"{KINDS[number % 2]}/{number}.npy": npy(one) for number, one in enumerate(random_shapes(3, 3))}
+ARCHIVES = [zipped(SHAPES, kind) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
 
 
 @fuzzed
-@given(content=damaged(st.sampled_from([*archives(), npy(random_shapes(3, 3))])))
+@given(content=damaged(st.sampled_from([*ARCHIVES, npy(random_shapes(3, 3))])))
 def test_any_bytes_are_volumes_or_one_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "input").write_bytes(content)
     taken(tmp_path, "volumes")
