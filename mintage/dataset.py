@@ -219,13 +219,6 @@ def _domains(domain: Any, domains: Sequence[str] | None, images: int) -> tuple[t
     return names, numbers
 
 
-def require_dataset(*given: Any) -> None:
-    """Raise ValueError if something is not a `Dataset`, such as images alone."""
-    for one in given:
-        if not isinstance(one, Dataset):
-            raise ValueError(f"data is a {type(one).__name__}: give mintage.Dataset(image=...)")
-
-
 _SIDES = {1: "T", 2: "H,W", 3: "D,H,W"}
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load as tensors_in
 from torch import Tensor
 
 from mintage import release
+from mintage.arguments import checked
 from mintage.checkpoint import weights_of, write_whole
 from mintage.data import RealImages
 from mintage.dataset import images_of_shape
@@ -178,6 +179,7 @@ def train_detector(
     return Detector(network, _equal_error(scores(own_real), scores(own_made)))
 
 
+@checked
 def load_detector(address: str | Path, cache: str | Path | None = None) -> Detector:
     """The detector of a release, checked against its manifest, or of a folder that `Detector.save` or select wrote.
 

@@ -8,8 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from mintage.arguments import checked
 from mintage.data import RealImages
-from mintage.dataset import Dataset, require_dataset
+from mintage.dataset import Dataset
 from mintage.devices import choose_device, thread_count
 from mintage.evaluator import Evaluator, EvaluatorConfig, classify, features_of
 from mintage.learning import Schedule, train_evaluator
@@ -81,6 +82,7 @@ _Train = Callable[[Dataset], Evaluator]
 """Trains the evaluator in whose features images like these are compared."""
 
 
+@checked
 def measure(
     model: Model,
     holdout: Dataset,
@@ -150,7 +152,6 @@ def measure(
         >>> table["frechet_distance"].value > table["frechet_distance"].floor
         True
     """
-    require_dataset(holdout, *([] if train is None else [train]))
     if evaluator_images < 1:
         raise ValueError(f"evaluator_images = {evaluator_images}: give 1 or more")
     if train is None:
@@ -260,7 +261,7 @@ def _compare_domains(
         warnings.warn(
             f"translations to {to!r} are light where their sources are dark (luminance correlation {correlation:.2f}): "
             "where that is not meant, raise the weight of identity in terms",
-            stacklevel=3,
+            stacklevel=4,  # the caller of `measure`, past its check of arguments
         )
     kept = {"cycle_error": 0.0, "luminance_correlation": 1.0}
     real = figures_beside(held, observe(evaluator, drawn.image, None), seed) | accuracy_of(held) | kept

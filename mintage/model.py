@@ -13,6 +13,7 @@ from safetensors.torch import load as tensors_in
 from torch import Tensor
 
 from mintage import release
+from mintage.arguments import checked
 from mintage.checkpoint import weights_of, write_whole
 from mintage.conditions import Attributes, Label, conditions_asked, is_one, labels_asked, sources_asked
 from mintage.dataset import Dataset, images_in_range, images_of_shape, tensor_of
@@ -76,6 +77,7 @@ class Model:
         """
         return self.generator.config.domains
 
+    @checked
     def sample(
         self,
         count: int,
@@ -104,6 +106,7 @@ class Model:
         asked = conditions_asked(self.generator, label, attributes)
         return torch.cat([images for images, _ in samples(self.generator, count, seed, asked)])
 
+    @checked
     def translate(
         self, sources: Any, seed: int = 0, to: str | None = None, *, attributes: Attributes | None = None
     ) -> Tensor:
@@ -152,6 +155,7 @@ class Model:
         made = (one for batch, _ in samples(self.towards(to), len(cut), seed, cut) for one in batch)
         return torch.stack([windows.joined(islice(made, len(windows))) for _ in sounds])
 
+    @checked
     def write(self, count: int, seed: int = 0) -> Tensor:
         """Sequences of words: `[count,T]`, indices into `vocabulary`, int64, on the CPU.
 
@@ -190,6 +194,7 @@ class Model:
         found: Tensor = network.log_likelihood(as_tokens(data.image, len(self.vocabulary)).to(device))
         return found.cpu()
 
+    @checked
     def predict(self, frames: Any, steps: int = 1, seed: int = 0) -> Tensor:
         """The frames `[N,steps,C,H,W]` in [-1,1] that follow others, each made from those before it.
 
@@ -278,6 +283,7 @@ class Model:
         self.encode(images)
         return self.project(images, label, attributes, steps=0).images
 
+    @checked
     def project(
         self,
         images: Any,
@@ -310,8 +316,8 @@ class Model:
         """
         if self.generator.config.translates or self.vocabulary is not None:
             raise ValueError("this model makes nothing of latents alone: call translate(sources), or write(count)")
-        if not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"steps = {steps!r}: give a whole number, 0 or more")
+        if steps < 0:
+            raise ValueError(f"steps = {steps}: give 0 or more")
         given = images_of_shape(images, self.shape)
         labels = labels_asked(self.generator.config, label)
         if label is not None and not is_one(label):
@@ -363,6 +369,7 @@ class Model:
         return 0 if source is None or source[1:] != self.shape[1:] else source[0] // self.shape[0]
 
 
+@checked
 def load(address: str | Path, cache: str | Path | None = None) -> Model:
     """The model of a release, checked against its manifest, or of a folder that `Model.save` or the pipeline wrote.
 

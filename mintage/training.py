@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from mintage import catalog
+from mintage.arguments import checked
 from mintage.checkpoint import pack, unpack, write_whole
 from mintage.data import RealImages, hide_labels
-from mintage.dataset import Dataset, require_dataset
+from mintage.dataset import Dataset
 from mintage.devices import choose_device, choose_precision, thread_count
 from mintage.engine import Engine
 from mintage.errors import CheckpointError
@@ -46,6 +47,7 @@ class Run:
     """Real images seen."""
 
 
+@checked
 def train(
     data: Dataset,
     family: str,
@@ -87,7 +89,7 @@ def train(
         ValueError: There is no such family, variant or device, nothing to train, or the recipe does not go together or
             with the data.
         DivergedError: A loss or weight became infinite or not a number.
-        CheckpointError: The state in the folder is damaged, or of another training.
+        CheckpointError: The state in the folder is damaged, of another training, or of more images than `images`.
 
     Example:
         >>> import torch, mintage
@@ -96,7 +98,6 @@ def train(
         >>> run.model.sample(4).shape
         torch.Size([4, 1, 8, 8])
     """
-    require_dataset(data)
     for name, count in (("images", images), ("threads", threads)):
         if count is not None and count < 1:
             raise ValueError(f"{name} = {count}: give 1 or more")
@@ -111,7 +112,7 @@ def train(
     identity = _identity(data, named, changes, seed, before)
     if state is not None and state.exists():
         typed = [] if changes == (recipe or {}) else [recipe or {}]  # which an earlier Mintage has hashed
-        _resume(trainer, state, {identity, *(_identity(data, named, one, seed, before) for one in typed)})
+        _resume(trainer, state, {identity, *(_identity(data, named, one, seed, before) for one in typed)}, images)
     every, saved = max(1, images // 100), time.monotonic()
     with thread_count(threads), _Bar(images, shown=progress and sys.stderr.isatty()) as bar:
         while trainer.images_seen < images:
@@ -132,8 +133,6 @@ def train(
 
 def _generator_of(first: Model | str | Path | None) -> Generator | None:
     model = load(first) if isinstance(first, str | Path) else first
-    if not isinstance(model, Model | None):
-        raise ValueError(f"first is a {type(model).__name__}: give a Model, such as run.model, or its address")
     return None if model is None else model.generator
 
 
@@ -192,7 +191,7 @@ def _save(path: Path, trainer: Trainer, identity: str) -> None:
     write_whole(path, pack(tensors, {**facts, "identity": identity, "precision": trainer.engine.precision}))
 
 
-def _resume(trainer: Trainer, path: Path, identities: set[str]) -> None:
+def _resume(trainer: Trainer, path: Path, identities: set[str], images: int) -> None:
     tensors, facts = unpack(path)
     if facts.pop("identity") not in identities:
         raise CheckpointError(
@@ -204,6 +203,11 @@ def _resume(trainer: Trainer, path: Path, identities: set[str]) -> None:
         raise CheckpointError(
             f"{path} was trained in {before}, and this goes on in {now}, which gives other bits: set precision to "
             f"{before}, or name another folder"
+        )
+    if facts["images_seen"] - facts["turn_images"] >= images:
+        raise CheckpointError(
+            f"{path} has seen {facts['images_seen']:,} images, and this asks for {images:,}: give images = "
+            f"{facts['images_seen']} for that model, or name another folder"
         )
     trainer.load(tensors, facts)
 

@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from mintage.model import Model, load
 from mintage.release import ReleaseError
 from mintage.training import train
 
+ANYHOW: Any = train
+"""Without its types, which mypy would hold wrong arguments to."""
 TINY: dict[str, Any] = {"width": 8, "latent_size": 8, "batch_size": 16}
 
 
@@ -95,11 +99,43 @@ def test_images_whose_channels_seem_to_be_last_bring_a_warning() -> None:
         Dataset(torch.zeros(4, 8, 8, 3))
 
 
-def test_images_alone_are_no_data_and_the_sentence_says_what_is(digits: Dataset, model: Model) -> None:
-    with pytest.raises(ValueError, match=r"give mintage\.Dataset"):
-        train(digits.image, "gan", 32)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"give mintage\.Dataset"):
-        measure(model, digits, digits.image)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda data, _: ANYHOW(data, "gan", images="20k"), "images = '20k': give a whole number, such as 200000"),
+        (lambda data, _: ANYHOW(data, "gan", 64, seed=1.5), "seed = 1.5: give a whole number, such as 0"),
+        (lambda data, _: ANYHOW(data, "gan", 64, device=None), "device = None: give a string, such as 'auto'"),
+        (
+            lambda data, _: ANYHOW(data, "gan", 64, threads=True),
+            "threads = True: give a whole number or None",
+        ),
+        (lambda data, _: ANYHOW(data, "gan", 64, folder=3), "folder = 3: give a string or a path"),
+        (lambda data, _: ANYHOW(data, 64), "family = 64: give a string"),
+        (lambda _, model: model.sample("4"), "count = '4': give a whole number"),
+        (lambda data, model: model.project(data.image, steps=1.5), "steps = 1.5: give a whole number, such as 200"),
+        (
+            lambda data, _: ANYHOW(data.image, "gan", 64),
+            "data is a Tensor: give mintage.Dataset(image=...), as in train(data, family)",
+        ),
+        (
+            lambda data, model: measure(model, data.image, data),
+            "holdout is a Tensor: give mintage.Dataset(image=...), as in measure(model, holdout, train)",
+        ),
+        (
+            lambda data, model: measure(data, model, data),
+            "model is a Dataset: give a Model, such as run.model, as in measure(model, holdout, train)",
+        ),
+    ],
+)
+def test_an_argument_of_another_type_is_one_sentence_that_names_it(
+    call: Callable[[Any, Any], object], sentence: str, digits: Dataset, model: Model
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+        call(digits, model)
+
+
+def test_numbers_of_numpy_are_numbers(model: Model) -> None:
+    assert torch.equal(model.sample(np.int64(4), seed=np.int32(1)), model.sample(4, seed=1))  # type: ignore[arg-type]
 
 
 def test_data_and_models_say_what_they_are(digits: Dataset, model: Model) -> None:
@@ -243,6 +279,13 @@ def test_a_state_of_another_training_is_not_gone_on_from(digits: Dataset, tmp_pa
             train(digits, "gan", 32, recipe, seed=seed, folder=tmp_path, progress=False)
 
 
+def test_a_state_of_more_images_is_not_returned_for_fewer(digits: Dataset, tmp_path: Path) -> None:
+    train(digits, "gan", 50, TINY, folder=tmp_path, progress=False)
+    assert train(digits, "gan", 50, TINY, folder=tmp_path, progress=False).images == 64  # the last turn is complete
+    with pytest.raises(CheckpointError, match="has seen 64 images, and this asks for 32: give images = 64"):
+        train(digits, "gan", 32, TINY, folder=tmp_path, progress=False)
+
+
 def test_a_state_is_not_gone_on_from_in_another_arithmetic(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -345,7 +388,8 @@ def test_images_that_do_not_fit_the_model_are_not_compared(digits: Dataset, mode
 
 
 @pytest.mark.parametrize(
-    "module", ["mintage", "mintage.dataset", "mintage.model", "mintage.training", "mintage.measuring"]
+    "module",
+    ["mintage", "mintage.arguments", "mintage.dataset", "mintage.model", "mintage.training", "mintage.measuring"],
 )
 def test_the_examples_of_the_docstrings_run(module: str) -> None:
     found = doctest.testmod(importlib.import_module(module))

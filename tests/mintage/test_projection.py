@@ -156,9 +156,8 @@ def test_sounds_and_volumes_are_found_too() -> None:
 def test_what_has_no_latent_to_find_is_refused(by_class: mintage.Model) -> None:
     with pytest.raises(ValueError, match="the model's are"):
         by_class.project(torch.zeros(2, 1, 9, 9))
-    for steps in (-1, 1.5):
-        with pytest.raises(ValueError, match=f"steps = {steps}: give a whole number"):
-            by_class.project(torch.zeros(2, 1, 8, 8), steps=steps)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="steps = -1: give 0 or more"):
+        by_class.project(torch.zeros(2, 1, 8, 8), steps=-1)
     pictures = torch.rand(64, 1, 16, 16) * 2 - 1
     pairs = mintage.Dataset(image=pictures, source=-pictures)
     translator = mintage.train(pairs, "pix2pix", images=64, recipe={"width": 4}, progress=False).model
