@@ -33,6 +33,16 @@ _DOES = {
     "mintage pull": "Fetch what a colleague shared.",
 }
 
+_OF_PARAMS = "`dvc exp run -S train.images=9000` runs with another param, and params.yaml holds what stays"
+_ELSEWHERE = {
+    "-S": _OF_PARAMS,
+    "--set": _OF_PARAMS,
+    "--set-param": _OF_PARAMS,
+    "-f": (by_force := "`dvc repro --force --single-item STAGE` runs a stage where nothing changed"),
+    "--force": by_force,
+}
+"""Options that people look for here, and the command that has them."""
+
 
 def main() -> None:
     arguments = _arguments()
@@ -138,6 +148,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("what", choices=["run", "pull", "free"], help=meaning)
     of_stage = "of dvc.yaml: run it and what it needs, no more"
     parser.add_argument("stage", nargs="?", metavar="STAGE", help=of_stage if takes_stage else argparse.SUPPRESS)
+    for option in (word.partition("=")[0] for word in sys.argv[1:]):
+        if option in _ELSEWHERE:
+            parser.error(f"{option} is no option of this command: {_ELSEWHERE[option]}")
     arguments = parser.parse_args()
     if arguments.stage is not None and arguments.what != "run":
         parser.error(f"{arguments.what} takes no stage")

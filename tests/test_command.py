@@ -93,6 +93,11 @@ def test_only_a_near_name_is_guessed(name: str, guessed: bool) -> None:
     assert ("did you mean" in nearest(name, ["ingest", "normalize", "train", "sample"])) == guessed
 
 
+@pytest.mark.parametrize(("name", "meant"), [("compare", "experiments"), ("generate", "sample")])
+def test_a_command_by_another_word_is_guessed(name: str, meant: str) -> None:
+    assert nearest(name, list(COMMANDS)) == f": did you mean {meant!r}?"
+
+
 @pytest.mark.tried("`mintage trian`", "error: there is no command 'trian': did you mean 'train'?")
 def test_an_unknown_command_is_told_the_nearest(read: Callable[[str], None]) -> None:
     done = mintage("trian")

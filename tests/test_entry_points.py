@@ -137,6 +137,35 @@ def test_an_option_that_a_command_of_a_command_lacks_leads_to_that_command_s_hel
     assert capsys.readouterr().err == f"error: {told}\n"
 
 
+@pytest.mark.parametrize(
+    ("asked", "guess"),
+    [
+        ("stages.gallery.__main__ s3://bucket/team", "--url s3://bucket/team"),
+        ("stages.gallery.__main__ --titel=Ours", "--title"),
+        ("flows.pipeline --forse", "--force"),
+    ],
+)
+def test_an_argument_that_is_unknown_is_told_the_option_that_may_be_meant(
+    asked: str, guess: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, unknown = asked.split()
+    assert ran(module, [unknown], tmp_path, monkeypatch) == 2
+    assert capsys.readouterr().err.startswith(f"error: unrecognized arguments: {unknown}: did you mean '{guess}'? `")
+
+
+@pytest.mark.parametrize(
+    ("asked", "command"),
+    [("-S", "dvc exp run -S train.images=9000"), ("--set=a.b=1", "dvc exp run -S"), ("--force", "dvc repro --force")],
+)
+def test_an_option_that_run_has_not_leads_to_the_command_that_has_it(
+    asked: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran("flows.make", ["run", asked], tmp_path, monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {asked.partition('=')[0]} is no option of this command: ")
+    assert f"`{command}" in said
+
+
 def test_a_value_that_an_option_does_not_take_is_told_the_nearest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

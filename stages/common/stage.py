@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from tqdm import tqdm
 
-from mintage.nearest import nearest
+from mintage.nearest import like, nearest
 from stages.common.errors import BAD_INPUT, Terminated, UserError, ending_signals, quoted, say
 
 
@@ -31,8 +31,16 @@ class Parser(argparse.ArgumentParser):
         """Refuse what is unknown here: of a command's own arguments its own help tells, not that of all commands."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._meant(unknown[0])}")
         return found, unknown
+
+    def _meant(self, unknown: str) -> str:
+        """The end of a sentence: which option an unknown argument may mean; empty if none is like it."""
+        options = [option for action in self._actions for option in action.option_strings]
+        if "--url" in options and unknown.startswith(("s3:", "file:")):
+            return f": did you mean '--url {unknown}'?"
+        guess = like(unknown.partition("=")[0], options) if unknown.startswith("--") else None
+        return f": did you mean {guess!r}?" if guess else ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

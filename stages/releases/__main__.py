@@ -231,7 +231,8 @@ def run_delete(arguments: argparse.Namespace) -> int:
     held = f"{counted(len(entries), 'file')}, {sum(entry.size for entry in entries) / 1e6:.1f} MB"
     confirm(f"Remove release {release.name} ({held}) from {store.url} for good?", yes=arguments.yes)
     for channel in catalog.delete(store, release, arguments.force):
-        print(f"channel {channel} now points to nothing: promote another", file=sys.stderr)
+        again = f"{release.name} published again would be its release again"
+        print(f"channel {channel} now points to nothing: promote another ({again})", file=sys.stderr)
     print(f"release {release.name} is deleted")
     return 0
 

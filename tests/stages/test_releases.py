@@ -184,7 +184,10 @@ def test_a_release_that_a_channel_points_to_is_deleted_only_by_force(shared: Sha
     assert shared.run("promote", second, "production")[0] == 0
     assert f"{second} is in use by channel latest, production: " in shared.run("delete", second)[1]
     assert shared.run("verify", second)[0] == 0
-    assert shared.run("delete", second, "--force")[0] == 0
+    code, printed = shared.run("delete", second, "--force")
+    assert code == 0
+    again = f"{second} published again would be its release again"
+    assert f"channel production now points to nothing: promote another ({again})\n" in printed
     assert "channel latest points to" in shared.run("list")[1]
     assert shared.run("rollback", "latest")[0] == 0
     assert read_channel(shared.store, "latest").release == first
