@@ -18,7 +18,6 @@ from stages.common.stage import parser_of
 from stages.common.templates import environment, script_hash
 from stages.reporting import words
 from stages.reporting.inputs import Inputs, read_inputs
-from stages.reporting.measures import headline
 from stages.reporting.page import build_page, judged, plain, without_secrets
 
 TEMPLATES = Path(__file__).parent / "reporting" / "templates"
@@ -30,12 +29,6 @@ def main() -> None:
     with recorded("report", params, folder=target.parent):
         inputs = read_inputs(Path())
         write_text(target, render(inputs, params.title))
-    said = inputs.manifest.medium.words.said
-    if inputs.selection.verdict:
-        print(said(inputs.selection.verdict.sentence))
-    for figure in headline(inputs.selection):
-        beside = f"real images: {figure.floor}; {words.count(figure.samples)} samples"
-        print(said(f"{figure.title}: {figure.value} ({beside})"))
     print(f"report: {target} ({words.size(target.stat().st_size)})")
 
 

@@ -21,6 +21,7 @@ from stages.reporting.measures import baselines, of_real, shown_metrics, with_er
 from stages.reporting.selection import Selection
 from stages.reporting.words import aligned, size
 from stages.restore import first_of_other_params, first_unfinished
+from stages.selection.metrics import METRICS
 from stages.stores.folder import FolderStore
 
 REPORT, SELECTED, SAMPLES = Path("reports/index.html"), Path("models/selected"), Path("plots/samples.png")
@@ -73,6 +74,8 @@ def summary(root: Path, *, dated: bool = True) -> str:
         f"Measured on {selection.samples:,} samples and {_of_the_floor(selection)} (the floor), "
         f"each against {selection.holdout_images:,} held-out images, by {_judge(evaluator, root)}"
     )
+    if selection.value(METRICS["frechet_distance"].interval[0]) is not None:
+        measured += "; in brackets the floors of nine in ten other splits"
     verdict = selection.verdict and selection.verdict.text
     of_chosen = (selection.classifier, selection.pairs_told_apart, selection.detector, selection.reconstruction)
     alone = [one and one.sentence for one in (*of_chosen, selection.truncation)]

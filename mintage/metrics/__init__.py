@@ -57,9 +57,15 @@ class Metric:
         return self.text(value) + ("" if value is None or error is None else f" ± {number(error, 2, counted=False)}")
 
     def of_real(self, row: dict[str, Any]) -> str:
-        """A row's floor as people read it, with its interval if it has one: 0.0638 (0.0220 to 0.139)."""
-        floor, between = self.text(row[self.floor]), [row.get(column) for column in self.interval]
-        return f"{floor} ({' to '.join(map(self.text, between))})" if between and None not in between else floor
+        """A row's floor as people read it, with its interval if it has one: 0.0638 (0.0220 to 0.139).
+
+        The interval is of new splits; below all of these, the floor is its lower end.
+        """
+        floor, between = row[self.floor], [row.get(column) for column in self.interval]
+        if not between or None in between:
+            return self.text(floor)
+        low, high = between
+        return f"{self.text(floor)} ({self.text(min(low, floor))} to {self.text(high)})"
 
 
 def number(value: float | None, digits: int = 3, *, counted: bool = True) -> str:

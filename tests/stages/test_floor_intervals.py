@@ -92,3 +92,4 @@ def test_a_floor_is_read_with_its_interval_where_it_has_one() -> None:
     row = {"spectral_floor": 0.0638, "spectral_floor_low": 0.022, "spectral_floor_high": 0.139}
     assert metric.of_real(row) == "0.0638 (0.0220 to 0.139)"
     assert metric.of_real({"spectral_floor": 0.0638}) == "0.0638"
+    assert metric.of_real(row | {"spectral_floor": 0.0151}) == "0.0151 (0.0151 to 0.139)"

@@ -341,9 +341,8 @@ def test_the_stage_says_where_the_page_is_and_leaves_no_other_file(
         inputs / "reports/index.html",
         inputs / "reports/report.json",
     }
-    said = capsys.readouterr().out
-    assert "Frechet distance: 9.81 (real images: 0.523 (0.401 to 0.777); 2,000 samples)" in said
-    assert "report: reports/index.html" in said
+    (said,) = capsys.readouterr().out.splitlines()  # figures and verdict end the run: stages/summary.py
+    assert said.startswith("report: reports/index.html (")
 
 
 def test_bad_input_stops_the_stage_with_exit_code_2_and_the_earlier_page_untouched(inputs: Path) -> None:
