@@ -110,7 +110,7 @@ def verdict(rows: Sequence[Row], chosen: Row, selection: dict[str, Any], about: 
         "course": course,
         "curve": _sentence_on_curve(course, rows, chosen),
         "doubt": about.doubt,
-        "advice": advice("good" if few else level, course, about, collapsed=collapsed, copied=copied),
+        "advice": advice("good" if few else level, course, about, chosen, collapsed=collapsed, copied=copied),
     }
 
 
@@ -286,14 +286,14 @@ def _sentence_on_curve(course: Course, rows: Sequence[Row], chosen: Row) -> str:
     return f"The Frechet distance rose again, to {text(last)}, when the training ended, at {images:,} images."
 
 
-def advice(level: Level, course: Course, about: Subject, *, collapsed: bool, copied: bool) -> str:
-    """What to do, in a sentence or more."""
+def advice(level: Level, course: Course, about: Subject, chosen: Row, *, collapsed: bool, copied: bool) -> str:
+    """What to do about the `chosen` checkpoint, in a sentence or more."""
     if about.doubt and level == "unknown":
         more = f"Bring more {about.medium.words.many}{_few(about)}"
         by_heart = f"{more}: a longer training of the evaluator would hardly help."
         return by_heart if about.by_heart else "Raise evaluator.images, and judge again."
     if level == "good":
-        return _advice_where_good(course, about)
+        return _advice_where_good(course, about, chosen)
     if course == "fixed":
         return "Train the first model longer, or name another one in train.first."
     if about.doubt:  # by which the curve was measured, too
@@ -322,12 +322,23 @@ def _against(about: Subject, *, collapsed: bool, copied: bool) -> list[str]:
     return advice
 
 
-def _advice_where_good(course: Course, about: Subject) -> str:
+def _advice_where_good(course: Course, about: Subject, chosen: Row) -> str:
     if about.held_out < LEAST_HELD_OUT:
         more = f"Bring more {about.medium.words.many}: a verdict of good takes {LEAST_HELD_OUT} held out."
         return f"{more} {_MORE_CHECKPOINTS}" if course == "unknown" else more
     known = {"falling": "Longer may be better still (train.images).", "unknown": _MORE_CHECKPOINTS}
-    return known.get(course, "Nothing needs to be done.")
+    return known.get(course) or _weakest(chosen) or "Nothing needs to be done."
+
+
+def _weakest(chosen: Row) -> str:
+    """A sentence on the figure of fidelity or variety that is furthest below real images; empty if none is far."""
+    of_real = {name: chosen.get(METRICS[name].floor) for name in ("precision", "recall", "coverage")}
+    shares = {name: chosen[name] / floor for name, floor in of_real.items() if floor and chosen.get(name) is not None}
+    name = min(shares, key=lambda one: shares[one], default="")
+    if not name or shares[name] >= GOOD_SHARE:
+        return ""
+    text = METRICS[name].text
+    return f"It can be used as it is; weakest is {name}, {text(chosen[name])} (real images: {text(of_real[name])})."
 
 
 def _packs(about: Subject) -> bool:

@@ -128,8 +128,20 @@ def _counts(manifest: Manifest, limits: Validate) -> list[Check]:
         between("The holdout split has as many images as the manifest counts", "totals", "holdout", holdout, holdout),
         between(f"The train split has at least {least:,} images", "totals", "train", least),
         replace(held_out, advice="raise normalize.holdout, or add images"),
-        between(undecodable, "totals", "broken", None, limits.max_broken, unit=SHARE, severity=broken),
+        replace(
+            between(undecodable, "totals", "broken", None, limits.max_broken, unit=SHARE, severity=broken),
+            advice=_left_out(manifest),
+        ),
     ]
+
+
+def _left_out(manifest: Manifest) -> str:
+    """How many images were broken, the first of them, and what to do."""
+    counts, first = manifest.counts, [repr(one["key"]) for one in manifest.broken[:1]]
+    others = [] if counts.broken == 1 else ["others"]
+    few = f"{counts.broken:,} of {counts.train + counts.holdout + counts.broken:,}"
+    left = f"{'was' if counts.broken == 1 else 'were'} left out ({' and '.join([*first, *others])})"
+    return f"{few} {left}; mend or remove what is broken, or raise validate.max_broken"
 
 
 def _copies(images: pd.DataFrame, manifest: Manifest, twins: Twins, limits: Validate) -> list[Check]:

@@ -280,6 +280,14 @@ def test_where_too_few_checkpoints_are_a_curve_it_is_not_said_that_nothing_needs
     assert found["advice"] == "Four or more would say it (train.checkpoint_every)."
 
 
+def test_a_good_generator_is_told_the_figure_that_is_far_below_real_images() -> None:
+    figures: dict[str, Any] = {"frechet_distance": 0.35, "recall_floor": 0.883, "coverage": 1.0, "coverage_floor": 1.0}
+    assert judged(recall=0.8, **figures)["advice"] == "Nothing needs to be done."
+    said = judged(recall=0.526, **figures)["advice"]
+    assert said == "It can be used as it is; weakest is recall, 52.6% (real images: 88.3%)."
+    assert judged(course="falling", recall=0.526, **figures)["advice"] == "Longer may be better still (train.images)."
+
+
 def test_a_family_that_is_in_use_is_not_advised_and_images_without_classes_get_others() -> None:
     biggan = judged(replace(ABOUT, family="biggan"), frechet_distance=12.8)["advice"]
     assert "cgan or sngan_projection" in biggan

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from stages.common.levels import to_uint8
@@ -54,6 +55,15 @@ def test_the_page_needs_no_network_and_tells_expectations_classes_and_broken_ima
     assert "url(" not in html
     for words in [*(verdict.name for verdict in verdicts), *CLASSES, "torn.png", "truncated", "CC0-1.0"]:
         assert words in page.text
+
+
+@pytest.mark.parametrize(("broken", "left_out"), [(1, "1 of 51 was left out ('torn.png');"), (2, "2 of 52 were")])
+def test_too_many_broken_images_are_told_in_numbers_and_by_name(tmp_path: Path, broken: int, left_out: str) -> None:
+    stats = valid_stats(50)
+    manifest = manifest_of(stats, CLASSES)
+    manifest["counts"]["broken"], manifest["broken"] = broken, [{"key": "torn.png", "reason": "truncated"}]
+    judged(tmp_path, stats, manifest)
+    assert left_out in page_of(tmp_path)[1].text
 
 
 def test_points_are_judged_in_words_that_fit_them(tmp_path: Path) -> None:
