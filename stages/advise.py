@@ -281,7 +281,7 @@ def _protocol(text: str) -> list[dict[str, str]]:
 
 def lines_of(found: list[Advice]) -> list[str]:
     """A table, and below it why."""
-    head = ("family", "size", "images", "minutes here", "taken from the example")
+    head = ("family", "size", "images", "minutes here", "the example, and its figure on its own data")
     rows = [(one.family, _size(one.sides), f"{one.images:,}", f"{one.minutes:.1f}", _reached(one)) for one in found]
     return [*aligned([head, *rows]).splitlines(), "", *(f"{one.family}: {one.why}" for one in found)]
 
@@ -313,7 +313,7 @@ def notes(best: Advice, looks: Looks, params: Params) -> Iterator[str]:
     if changes and params.upload.publish != "always":
         yield "such an experiment is not published (upload.publish): `mintage releases publish` does it afterwards"
     yield f"the minutes are for training only, measured just now: {_of_all_stages(best, looks, params)}"
-    yield "figures of examples are of their own data"
+    yield "figures of examples of other data cannot be compared, neither with each other nor with yours"
 
 
 def _of_all_stages(best: Advice, looks: Looks, params: Params) -> str:

@@ -28,6 +28,8 @@ FIGURES = {
     "metrics/selection.json:images": "images",
 }
 """Columns of DVC, and their titles here."""
+FLOOR = "frechet_floor"
+"""What real images reach: another where data, evaluator or number of samples are others."""
 SHARES = ("conditional_accuracy", "classification_accuracy_score.generated")
 LONGEST = 20
 """Most characters of a cell."""
@@ -58,8 +60,12 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
     DVC writes "!" if a commit has no such file, as before the first dvc.lock is committed.
     """
     rows = [{name: "" if value == "!" else value for name, value in row.items()} for row in rows]
+    of_other_data = len({row[FLOOR] for row in rows if row.get(FLOOR)}) > 1
     columns = [["experiment", *(row["Experiment"] or row["rev"] for row in rows)]]
-    columns += [[title, *(figure(row, name) for row in rows)] for name, title in FIGURES.items() if has(rows, name)]
+    for name, title in FIGURES.items():
+        columns += [[title, *(figure(row, name) for row in rows)]] if has(rows, name) else []
+        if name == "frechet_distance" and of_other_data:
+            columns.append(["of real", *(figure(row, FLOOR) for row in rows)])
     columns = [[cut(cell) for cell in column] for column in columns]
     left_out = 0
     for name in differing(rows):
@@ -68,7 +74,8 @@ def table(rows: list[Row], width: int = WIDTH) -> str:
             columns.append(column)
         else:
             left_out += 1
-    notes = [f"  {differ(left_out)}: dvc exp show --only-changed"] if left_out else []
+    notes = ["  Frechet distances compare only where that of real images is the same"] if of_other_data else []
+    notes += [f"  {differ(left_out)}: dvc exp show --only-changed"] if left_out else []
     return "\n".join([aligned(zip(*columns, strict=True), "  "), *notes])
 
 

@@ -39,6 +39,13 @@ def test_an_experiment_has_its_figures_and_the_params_in_which_it_differs() -> N
     assert lines[3].split()[0::5] == ["lr-2", "2"]
 
 
+def test_distances_of_other_data_stand_beside_those_of_their_real_images_and_are_not_to_be_compared() -> None:
+    lines = table([row(""), row("clothes", frechet_floor="0.12"), row("same", frechet_floor="")]).splitlines()
+    assert lines[0].split()[:5] == ["experiment", "verdict", "Frechet", "of", "real"]
+    assert [line.split()[2:4] for line in lines[1:4]] == [["0.469", "0.370"], ["0.469", "0.120"], ["0.469", "–"]]
+    assert lines[-1] == "  Frechet distances compare only where that of real images is the same"
+
+
 def test_what_was_not_measured_is_a_dash_and_a_param_that_is_not_set_too() -> None:
     lines = table(
         [row("", frechet_distance="", verdict__level=""), row("a", train__recipe__generator__learning_rate="0.1")]
