@@ -27,10 +27,10 @@ _PATIENCE = 30.0
 _LAST_OF_SIGNALS = 128 + 64
 """Exit codes above are DVC's own."""
 _DOES = {
-    "mintage run": "Bring everything up to date, or one stage and what it needs.",
-    "mintage train": "Bring the training up to date, and what it needs.",
-    "mintage sample": "Bring the samples up to date, and what they need.",
-    "mintage pull": "Fetch what a colleague shared.",
+    "mintage run": "Run the pipeline, or one stage and what it needs; what is up to date is not run again.",
+    "mintage train": "Run the pipeline up to the training; what is up to date is not run again.",
+    "mintage sample": "Run the pipeline up to the samples; what is up to date is not run again.",
+    "mintage pull": "Fetch the data and models that a colleague shared, by the DVC remote.",
 }
 
 _OF_PARAMS = "`dvc exp run -S train.images=9000` runs with another param, and params.yaml holds what stays"

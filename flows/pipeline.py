@@ -1,4 +1,4 @@
-"""The flow: every stage of dvc.yaml as a task, side by side where the graph allows."""
+"""Run the pipeline as a Prefect flow: every stage of dvc.yaml as a task, side by side where the graph allows."""
 
 import argparse
 import asyncio

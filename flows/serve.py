@@ -1,4 +1,4 @@
-"""`make serve`: a Prefect server if none is there, the deployments of prefect.yaml, and a worker, until Ctrl-C.
+"""Start a Prefect server if none is there, the deployments of prefect.yaml and a worker, until Ctrl-C: `make serve`.
 
 In a container, or beside a team's server, PREFECT_API_URL names the server, and only the worker is started.
 """

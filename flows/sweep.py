@@ -1,4 +1,4 @@
-"""A sweep: one trial for each set of overrides, N at a time, each a run of the pipeline in a git worktree of its own.
+"""Run the pipeline once for each set of params, N at a time, each trial in a git worktree of its own: a sweep.
 
 `python -m flows.sweep -S train.seed=1,2,3 -S +train.recipe.objective=minimax,non_saturating --jobs 2`, again to go on.
 """

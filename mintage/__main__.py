@@ -27,27 +27,33 @@ class Command:
 
 
 COMMANDS = {
-    "run": Command("flows.make", "bring everything up to date, or a STAGE and what it needs", ("run",)),
+    "run": Command("flows.make", "run the pipeline, or a STAGE and what it needs; skip what is up to date", ("run",)),
     "check": Command("stages.check", "say what is wrong with params.yaml and the data, and run nothing"),
     "advise": Command("stages.advise", "recommend a family, size and minutes for the ingested data"),
-    "train": Command("flows.make", "bring the training up to date: `run train`", ("run", "train")),
-    "sample": Command("flows.make", "bring the samples up to date: `run sample`", ("run", "sample")),
+    "train": Command(
+        "flows.make", "run the pipeline up to the training, as `mintage run train` does", ("run", "train")
+    ),
+    "sample": Command(
+        "flows.make", "run the pipeline up to the samples, as `mintage run sample` does", ("run", "sample")
+    ),
     "files": Command("stages.sampling.files", "write the samples as files: PNG, WAV, MIDI, OBJ, PFM, text"),
-    "summary": Command("stages.summary", "how good the model is, and where everything is"),
+    "summary": Command("stages.summary", "say how good the model is, and where everything is"),
     "translate": Command("stages.translate", "translate your own pictures with a model"),
-    "project": Command("stages.project", "find your own pictures in a latent space, change their class or attributes"),
-    "releases": Command("stages.releases", "publish, list, show, verify, fetch, promote, roll back, ..."),
+    "project": Command(
+        "stages.project", "make your own pictures again with a model, then change their class or attributes"
+    ),
+    "releases": Command("stages.releases", "publish models, and list, verify, fetch or remove what was published"),
     "gallery": Command("stages.gallery", "build a static site of your releases"),
     "families": Command("mintage.families", "list the families, or print one with all its axes"),
     "sources": Command("stages.sources.listing", "list the sources of data, with their options"),
     "example": Command("flows.examples", "run an example in a checkout of its own, or list them"),
-    "experiments": Command("stages.experiments", "what was tried, in one table"),
-    "log": Command("stages.log", "give the figures of a training to TensorBoard or MLflow"),
-    "sweep": Command("flows.sweep", "try many values of params, a worktree each"),
-    "pipeline": Command("flows.pipeline", "run the same graph as a Prefect flow"),
-    "serve": Command("flows.serve", "start a Prefect server, a worker and the schedule"),
-    "remote": Command("stages.remote", "share data and models by a DVC remote"),
-    "pull": Command("flows.make", "fetch what a colleague shared", ("pull",)),
+    "experiments": Command("stages.experiments", "list what was tried (experiments of DVC) in one table"),
+    "log": Command("stages.log", "send the figures of a training to TensorBoard or MLflow"),
+    "sweep": Command("flows.sweep", "run the pipeline with many values of params, several at a time"),
+    "pipeline": Command("flows.pipeline", "run the pipeline as a Prefect flow, also with other params or by force"),
+    "serve": Command("flows.serve", "start a Prefect server and a worker, which runs flows on a schedule"),
+    "remote": Command("stages.remote", "set where data and models are shared (a DVC remote)"),
+    "pull": Command("flows.make", "fetch the data and models that a colleague shared", ("pull",)),
     "completion": Command("mintage.completion", "print the completion of a shell: bash, zsh or fish"),
 }
 

@@ -1,4 +1,4 @@
-"""Advise: which family, size and number of images suit the data that ingest brought, and the minutes it takes here.
+"""Recommend a family, size and number of images for the data that ingest brought, and say the minutes it takes here.
 
 Reads data/raw, params.yaml, examples/ and the tables of docs/families.md and docs/benchmarks.md; measures for some
 seconds how fast a family learns on this machine; writes nothing. Figures are those that were measured on the examples'

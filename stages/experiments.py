@@ -1,4 +1,4 @@
-"""`python -m stages.experiments`: what DVC knows of experiments, in as many columns as a terminal has.
+"""List what was tried, the experiments that DVC knows, in as many columns as a terminal has.
 
 A row an experiment: the verdict, the figures that decide it, and the params in which experiments differ. All other
 columns, hundreds of them, are in `dvc exp show`. Writes nothing.
@@ -15,7 +15,7 @@ from stages.common.dvc import dvc_command, reason_of
 from stages.common.errors import UserError, run_stage
 from stages.common.params import Params
 from stages.common.sections import names
-from stages.common.stage import Parser, program
+from stages.common.stage import parser_of
 from stages.reporting.words import aligned, count
 from stages.selection.quality import LEVELS
 from stages.summary import WIDTH
@@ -37,7 +37,7 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    parser = Parser(program("stages.experiments"), description=__doc__)
+    parser = parser_of("stages.experiments", __doc__)
     parser.add_argument("-A", "--all-commits", action="store_true", help="those of earlier commits, too")
     parser.add_argument("-n", "--num", type=int, default=1, help="those of so many last commits")
     arguments = parser.parse_args()

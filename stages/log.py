@@ -1,4 +1,4 @@
-"""Log: the figures of this checkout's training and checkpoints, for TensorBoard or MLflow.
+"""Send the figures of this checkout's training and checkpoints to TensorBoard or MLflow.
 
     python -m stages.log --to logs                    # a folder for TensorBoard: `tensorboard --logdir logs`
     python -m stages.log --to http://127.0.0.1:5000   # an MLflow server

@@ -1,4 +1,4 @@
-"""Project: your own pictures as a model of noise makes them, and then with other attributes or of another class.
+"""Make your own pictures again with a model, as like as it can, then with other attributes or of another class.
 
     python -m stages.project face.png faces/ --out projected
     python -m stages.project face.png --release s3://BUCKET/PREFIX/channels/production --set glasses=true --out changed

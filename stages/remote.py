@@ -1,4 +1,4 @@
-"""`make remote URL=...`: where this project's data and models are kept for all who work on it; `make pull` brings them.
+"""Set where this project's data and models are kept for all who work on it (`make remote`); `make pull` brings them.
 
 `python -m stages.remote add URL` writes the address, endpoint and region into .dvc/config, which is for git; keys
 stay in the environment (or the ignored .dvc/config.local). `python -m stages.remote adopt`, after a pull, lets the

@@ -1,4 +1,4 @@
-"""`python -m stages.summary`: where everything is that the pipeline made, and how good it is.
+"""Say how good the model is, and where everything is that the pipeline made.
 
 Reads metrics/selection.json, metrics/evaluator.json, published.json, params.yaml and dvc.lock; writes nothing.
 """

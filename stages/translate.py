@@ -1,4 +1,4 @@
-"""Translate: your own pictures or sounds by a model that makes one of another, each into a file; tunes and clips go on.
+"""Translate your own pictures or sounds with a model that makes one from another; go on with your own tunes or clips.
 
     python -m stages.translate drawing.png photos/ --out translated
     python -m stages.translate --release s3://BUCKET/PREFIX/channels/production --fit tiles scan.tif --out translated

@@ -53,7 +53,9 @@ def test_help_names_each_command_and_imports_no_torch() -> None:
 def test_each_command_starts_a_program_that_is_there(name: str) -> None:
     done = mintage(name, "--help")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"usage: mintage {name}")
+    usage, what = done.stdout.split("\n\n")[:2]
+    assert usage.startswith(f"usage: mintage {name}")
+    assert re.match(r"[A-Z][a-z]+ [^:]", what), "it begins with what the command does, not with its name"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`python -m stages.gallery`: a static site of a store's releases and channels, in a folder that any browser opens.
+"""Build a static site of a store's releases and channels, in a folder that any browser opens.
 
 A later build reads and writes only what has changed. A damaged release is named and left out.
 """

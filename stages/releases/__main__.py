@@ -1,4 +1,4 @@
-"""`python -m stages.releases COMMAND`: Manage releases and channels in a store.
+"""`python -m stages.releases COMMAND`: Publish models to a store; list, verify, fetch or remove them; move channels.
 
 Exit codes: 0 done; 1 `verify` or `list` found damage, or (with --reproducible) that this clone cannot make it again, or
 `recognize` does not know, or `detect` takes a picture for real;
@@ -64,8 +64,8 @@ def parser() -> argparse.ArgumentParser:
     add = command("publish", run_publish, "Send this checkout's outputs as a release; sent before, it is the same one.")
     add("--channel", default=channels.LATEST, help="the channel to point to it (default: %(default)s)")
     add("--force", action="store_true", help="also what was made with changes that are not committed")
-    command("list", run_list, "The releases, the newest first, and the channels.", as_json=True)
-    holds = "What a release holds and what made it; of a channel, its history too."
+    command("list", run_list, "List the releases, the newest first, and the channels.", as_json=True)
+    holds = "Say what a release holds and what made it; of a channel, its history too."
     command("show", run_show, holds, release=True, as_json=True)
     whole = "Recompute every hash of a release; say what made it, and whether it can be made here."
     add = command("verify", run_verify, whole, release=True, as_json=True)

@@ -1,5 +1,6 @@
-"""Files: the samples as files of their own, for other programs: pictures as PNG, sounds as WAV, bars of
-music as MIDI, volumes as meshes in OBJ, points as PFM, lines as text.
+"""Write the samples as files of their own, for other programs.
+
+Pictures become PNG, sounds WAV, bars of music MIDI, volumes meshes in OBJ, points PFM, lines text.
 
     python -m stages.sampling.files some_folder
 

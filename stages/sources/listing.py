@@ -1,4 +1,4 @@
-"""Sources: where data may come from, each with its options, their defaults and what they mean; reads no data."""
+"""List where data may come from: each source with its options, their defaults and what they mean; reads no data."""
 
 from typing import Any
 
