@@ -78,6 +78,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "players": players_of(inputs.curves),
         "training_charts": training_charts(inputs.curves),
         "samples": sheets.samples_sheet(inputs),
+        "shown": shown(inputs),
         "nearest": sheets.nearest_sheet(inputs),
         "latent": [(one, sheets.sheet_of(inputs, picture, one.rows)) for one, picture in inputs.latent],
         "truncation_charts": truncation_charts(inputs),
@@ -140,6 +141,14 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
         if of:
             found.append(Verdict(title, of.sentence, "poor" if bad else "plain" if no_tick or not of.known else "good"))
     return found
+
+
+def shown(inputs: Inputs) -> str:
+    """What the picture on the first screen shows."""
+    if inputs.translates:
+        return "Rows are named below: sources, and what the generator made of them."
+    pairs = ": below each other, of one latent, one of each domain" if inputs.couples else ""
+    return f"These images were made by the generator{pairs}."
 
 
 def shortened(inputs: Inputs) -> list[str]:
