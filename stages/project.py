@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from torch import Tensor
 
+from mintage.checkpoint import weights_of
 from mintage.conditions import conditions_asked
 from mintage.metrics.pairs import psnr
 from mintage.model import Model
@@ -30,7 +31,6 @@ from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import write_bytes
 from stages.common.levels import FloatImages, to_uint8
 from stages.common.marks import Mark, mark_of_weights, with_mark
-from stages.common.models import weights_of
 from stages.common.pictures import encode_png
 from stages.common.released import family_of
 from stages.common.stage import parser_of, progress_bar

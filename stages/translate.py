@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mintage.checkpoint import weights_of
 from mintage.conditions import sources_asked
 from mintage.model import Model, load
 from mintage.release import ReleaseError
@@ -38,7 +39,6 @@ from stages.common.errors import UserError, counted, quoted, run_stage
 from stages.common.files import write_bytes
 from stages.common.levels import FloatImages
 from stages.common.marks import Mark, mark_of_weights, with_mark
-from stages.common.models import weights_of
 from stages.common.released import family_of, provenance_of, release_of
 from stages.common.stage import parser_of, progress_bar
 from stages.images.decode import UndecodableError

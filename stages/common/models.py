@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import nn
 
+from mintage.checkpoint import weights_of
 from mintage.evaluator import Evaluator, EvaluatorConfig
 from mintage.learning import build_evaluator
 from mintage.players import Generator, build_generator
@@ -18,11 +19,6 @@ from stages.common.files import fingerprint_of, read_json, sha256_of
 
 MISFITS = (RuntimeError, KeyError, TypeError, ValueError, AttributeError, SafetensorError)
 """Errors from building a network with a wrong config, or from loading wrong weights."""
-
-
-def weights_of(module: nn.Module) -> bytes:
-    """A network's tensors as safetensors, the same bytes each time."""
-    return save({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()})
 
 
 def write_weights(path: Path, module: nn.Module) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mintage.checkpoint import weights_of
 from mintage.players import Generator, build_generator
 from mintage.sampling import CHUNK
 from mintage.sources import untouched
 from stages.common.checkpoint import read_checkpoint
 from stages.common.errors import UserError, one_line
 from stages.common.made_again import made_again
-from stages.common.models import weights_of
 from stages.common.reading import Chosen
 from stages.selection.cache import Cache, code_digest, key_of
 from stages.selection.extraction import Extraction, Judge, Target, quantize

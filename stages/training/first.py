@@ -3,12 +3,12 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+from mintage.checkpoint import weights_of
 from mintage.model import load
 from mintage.players import Generator
 from mintage.release import ReleaseError
 from stages.common.errors import UserError
 from stages.common.marks import mark_of_weights
-from stages.common.models import weights_of
 from stages.common.released import family_of, release_of
 
 

@@ -1,12 +1,15 @@
 """A tiny game to play in tests."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mintage import catalog
+from mintage.checkpoint import pack, unpack
 from mintage.damage import Damage
 from mintage.data import RealImages, hide_labels
 from mintage.dataset import Signature
@@ -86,6 +89,18 @@ def play(trainer: Trainer, turns: int) -> Trainer:
     for _ in range(turns):
         trainer.turn()
     return trainer
+
+
+def assert_goes_on(begin: Callable[[], Trainer], turns: int, stop: int) -> None:
+    """A training of so many turns that is saved at `stop` and begun again ends in the bits of one that is not."""
+    straight, stopped, resumed = play(begin(), turns), play(begin(), stop), begin()
+    with NamedTemporaryFile() as state:
+        state.write(pack(*stopped.state()))
+        state.flush()
+        resumed.load(*unpack(state.name))
+    expected, found = straight.state()[0], play(resumed, turns - stop).state()[0]
+    assert expected.keys() == found.keys()
+    assert changed(expected, found) == set()
 
 
 def step(trainer: Trainer, position: int, *sides: str) -> dict[str, Tensor]:

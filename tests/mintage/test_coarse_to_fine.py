@@ -1,11 +1,12 @@
 """An image drawn in two stages: coarsely, and what differs; of a picture and a map of where things are to be."""
 
+import pytest
 import torch
 from torch import Tensor
 
 import mintage
 from mintage.metrics.pairs import absolute_error
-from tests.mintage.helpers import changed, copies, play, step, tiny_trainer
+from tests.mintage.helpers import assert_goes_on, changed, copies, step, tiny_trainer
 
 
 def moved(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -46,14 +47,9 @@ def test_the_second_stage_begins_as_what_the_first_one_drew() -> None:
     assert not torch.equal(made, drawn)
 
 
-def test_stopped_in_either_stage_and_gone_on_it_ends_in_the_same_bits() -> None:
-    straight = play(tiny_trainer("pg2", pretrain_images=24), 6)
-    for turns in (2, 4):
-        halfway, resumed = (tiny_trainer("pg2", pretrain_images=24) for _ in range(2))
-        tensors, facts = play(halfway, turns).state()
-        resumed.load(copies(tensors), facts)
-        play(resumed, 6 - turns)
-        assert all(torch.equal(one, resumed.state()[0][name]) for name, one in straight.state()[0].items())
+@pytest.mark.parametrize("stop", [2, 4])
+def test_stopped_in_either_stage_and_gone_on_it_ends_in_the_same_bits(stop: int) -> None:
+    assert_goes_on(lambda: tiny_trainer("pg2", pretrain_images=24), turns=6, stop=stop)
 
 
 def test_what_a_source_shows_is_drawn_where_its_map_says() -> None:

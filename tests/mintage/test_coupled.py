@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 import mintage
-from mintage.engine import Engine
 from mintage.games import Scene, Step
 from mintage.games.adversarial import Batch
 from mintage.layers import Layers
 from mintage.networks import cogan
 from mintage.training import make_trainer
-from tests.mintage.helpers import CPU, play
+from tests.mintage.helpers import CPU, assert_goes_on, play
 from tests.mintage.test_translation import strokes
 
 SMALL: dict[str, Any] = {"width": 4, "latent_size": 6, "batch_size": 8, "discriminator": {"width": 4}}
@@ -97,14 +96,7 @@ def test_in_training_an_image_of_one_domain_depends_on_no_other_domain_s_layer()
 
 
 def test_resumed_in_the_middle_it_ends_in_the_same_bits() -> None:
-    whole, half = trained(6), trained(3)
-    tensors, facts = half.state()
-    again = trained(0)
-    again.load({name: tensor.clone() for name, tensor in tensors.items()}, facts)
-    assert isinstance(again.engine, Engine)
-    ends, resumed = whole.state()[0], play(again, 3).state()[0]
-    assert ends.keys() == resumed.keys()
-    assert all(torch.equal(ends[name], resumed[name]) for name in ends)
+    assert_goes_on(lambda: trained(0), turns=6, stop=3)
 
 
 def test_the_same_seed_gives_both_images_of_the_same_latents(model: mintage.Model) -> None:

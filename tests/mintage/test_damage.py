@@ -15,7 +15,7 @@ from mintage.rules import refusal
 from mintage.streaming import Blocks, StreamedImages
 from stages.common.levels import floats
 from stages.images.partners import made
-from tests.mintage.helpers import CPU, copies, play, step, tiny_trainer
+from tests.mintage.helpers import CPU, assert_goes_on, copies, step, tiny_trainer
 from tests.stages.source_files import normalize_params
 
 
@@ -83,13 +83,7 @@ def test_batches_are_damaged_anew_from_all_memory_or_a_window_and_held_sources_s
 
 
 def test_a_resumed_training_draws_the_same_holes_and_ends_in_the_same_bits() -> None:
-    straight = play(tiny_trainer("context_encoder"), 6)
-    halfway = play(tiny_trainer("context_encoder"), 3)
-    tensors, facts = halfway.state()
-    resumed = tiny_trainer("context_encoder")
-    resumed.load(copies(tensors), facts)
-    play(resumed, 3)
-    assert all(torch.equal(one, resumed.state()[0][name]) for name, one in straight.state()[0].items())
+    assert_goes_on(lambda: tiny_trainer("context_encoder"), turns=6, stop=3)
 
 
 def test_the_library_damages_images_once_or_at_every_step() -> None:

@@ -18,7 +18,7 @@ from mintage.metrics.pairs import absolute_error
 from mintage.rules import refusal
 from mintage.sources import untouched
 from mintage.terms import Play, spectrum
-from tests.mintage.helpers import copies, play, tiny_trainer
+from tests.mintage.helpers import assert_goes_on, tiny_trainer
 from tests.mintage.test_source_shapes import waves, with_hole
 
 TINY: dict[str, Any] = {"width": 4, "batch_size": 16, "ema_half_life": 100.0, "residual": True}
@@ -120,12 +120,7 @@ def test_a_place_at_the_end_of_the_range_still_learns() -> None:
 
 
 def test_stopped_and_gone_on_it_ends_in_the_same_bits() -> None:
-    straight, halfway, resumed = (tiny_trainer("pix2pix", residual=True) for _ in range(3))
-    play(straight, 6)
-    tensors, facts = play(halfway, 3).state()
-    resumed.load(copies(tensors), facts)
-    play(resumed, 3)
-    assert all(torch.equal(one, resumed.state()[0][name]) for name, one in straight.state()[0].items())
+    assert_goes_on(lambda: tiny_trainer("pix2pix", residual=True), turns=6, stop=3)
 
 
 def test_a_model_of_before_there_was_the_axis_loads_as_it_was(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mintage.data import RealImages
 from mintage.streaming import Blocks, StreamedImages, open_images
-from tests.mintage.helpers import tiny_trainer
+from mintage.trainer import Trainer
+from tests.mintage.helpers import assert_goes_on, tiny_trainer
 
 CPU = torch.device("cpu")
 
@@ -149,20 +150,11 @@ def test_an_error_of_the_reader_reaches_who_asks() -> None:
 
 
 def test_a_training_that_goes_on_shows_the_same_images() -> None:
-    whole, stopped = (tiny_trainer() for _ in range(2))
-    images, labels = whole.real.take(torch.arange(len(whole.real))), whole.real.conditions
-    parts = torch.split(images, 7)
-    blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
-    for trainer in (whole, stopped):
-        trainer.real = StreamedImages(blocks, labels, 20, 0, CPU)
-    for _ in range(12):
-        whole.turn()
-    for _ in range(5):
-        stopped.turn()
-    resumed = tiny_trainer()
-    resumed.real = StreamedImages(blocks, labels, 20, 0, CPU)
-    resumed.load(*stopped.state())
-    for _ in range(7):
-        resumed.turn()
-    expected, found = whole.state()[0], resumed.state()[0]
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    def begin() -> Trainer:
+        trainer = tiny_trainer()
+        parts = torch.split(trainer.real.take(torch.arange(len(trainer.real))), 7)
+        blocks = Blocks([len(part) for part in parts], lambda block: parts[block])
+        trainer.real = StreamedImages(blocks, trainer.real.conditions, 20, 0, CPU)
+        return trainer
+
+    assert_goes_on(begin, turns=12, stop=5)

@@ -1,6 +1,5 @@
 """Two domains held together by features that learn from classes first, and stay as they are from then on."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor
 
 import mintage
-from mintage.checkpoint import pack, unpack
 from mintage.conditioning.heads import Judgment
 from mintage.data import RealImages
 from mintage.games.transfer import OF_SOURCE, OF_TARGET, REAL, kinds_loss
@@ -16,7 +14,7 @@ from mintage.streaming import Blocks, StreamedImages
 from mintage.terms import Between, Play, constancy, identity_squares
 from mintage.trainer import Trainer
 from mintage.training import make_trainer
-from tests.mintage.helpers import CPU, changed, copies, play, step, tiny_trainer
+from tests.mintage.helpers import CPU, assert_goes_on, changed, copies, play, step, tiny_trainer
 from tests.mintage.test_no_waiting import NoWaiting, moved
 from tests.mintage.test_translation import strokes
 
@@ -66,17 +64,8 @@ def test_every_column_is_told_from_the_start() -> None:
 
 
 @pytest.mark.parametrize("turns", [2, 5])
-def test_a_game_that_was_killed_goes_on_to_the_same_bits_before_and_after_features_are_frozen(
-    turns: int, tmp_path: Path
-) -> None:
-    whole, killed = play(tiny(), 7), play(tiny(), turns)
-    (tmp_path / "state").write_bytes(pack(*killed.state()))
-    resumed = tiny()
-    resumed.load(*unpack(tmp_path / "state"))
-    play(resumed, 7 - turns)
-    expected, found = whole.state()[0], resumed.state()[0]
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+def test_a_game_that_was_killed_goes_on_to_the_same_bits_before_and_after_features_are_frozen(turns: int) -> None:
+    assert_goes_on(tiny, turns=7, stop=turns)
 
 
 def test_a_turn_of_the_game_reads_nothing_back_from_the_device() -> None:
