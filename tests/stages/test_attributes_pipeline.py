@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-import mintage
 from mintage import Model
 from stages.common.files import read_json
 from stages.common.reading import attributes_of
@@ -91,8 +90,7 @@ def test_what_no_image_has_is_refused_before_a_training_by_each_stage_that_may_b
     assert "sample.attributes: there is no loops 'three': ask for none or one or two" in printed
 
 
-def test_generated_images_have_the_attributes_that_were_asked_for_far_beyond_chance(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_generated_images_have_the_attributes_that_were_asked_for_far_beyond_chance(selection: dict[str, Any]) -> None:
     rows = {row["name"]: row for row in selection["attributes"]}
     assert list(rows) == ["even", "ink", "loops"]
     chance = np.mean([row["chance"] for row in rows.values()])
@@ -121,18 +119,17 @@ def test_a_picture_switches_one_attribute_at_a_time(finished: Path) -> None:
     assert "Attribute by attribute" in page
 
 
-def test_the_release_is_asked_by_name_and_its_onnx_by_a_row(finished: Path) -> None:
-    model = mintage.load(finished / "models/selected")
-    assert model.attributes == NAMES
-    assert model.sample(4, attributes={"even": True, "loops": "one"}).shape == (4, 1, 8, 8)
+def test_the_release_is_asked_by_name_and_its_onnx_by_a_row(finished: Path, selected: Model) -> None:
+    assert selected.attributes == NAMES
+    assert selected.sample(4, attributes={"even": True, "loops": "one"}).shape == (4, 1, 8, 8)
     session = onnxruntime.InferenceSession(finished / "models/onnx/generator.onnx")
     assert [one.name for one in session.get_inputs()] == ["latents", "attributes"]
     asked = attributes_of(Split(finished / "data/normalized/holdout"))
     assert asked is not None
-    latents = torch.randn(6, model.generator.config.latent_size)
+    latents = torch.randn(6, selected.generator.config.latent_size)
     (found,) = session.run(None, {"latents": latents.numpy(), "attributes": asked[:6].numpy()})
     with torch.inference_mode():
-        expected = model.generator(latents, asked[:6])
+        expected = selected.generator(latents, asked[:6])
     assert np.abs(found - expected.numpy()).max() < 1e-3
 
 

@@ -89,25 +89,23 @@ def test_each_domain_is_measured_beside_real_images_of_it_and_by_the_class_of_th
         assert selection[name] == pytest.approx(sum(both) / 2, rel=1e-4)
 
 
-def test_samples_are_pairs_of_one_latent_each(finished: Path) -> None:
+def test_samples_are_pairs_of_one_latent_each(finished: Path, selected: Model) -> None:
     (table,) = read_tables(finished / "samples")
     rows = table.to_pylist()
     assert [(row["index"], row["latent"], row["label"]) for row in rows] == [(i, i // 2, i % 2) for i in range(61)]
-    model = mintage.load(finished / "models/selected")
-    images = {domain: to_uint8(model.sample(31, seed=0, label=domain).numpy()) for domain in DOMAINS}
+    images = {domain: to_uint8(selected.sample(31, seed=0, label=domain).numpy()) for domain in DOMAINS}
     for row in (rows[0], rows[1], rows[-1]):
         shown = np.asarray(Image.open(io.BytesIO(row["image"]["bytes"]))).astype(int)
         assert np.abs(images[DOMAINS[row["label"]]][row["latent"], 0] - shown).max() <= 1
 
 
-def test_the_sheet_has_the_domains_below_each_other_in_every_two_rows(finished: Path) -> None:
-    model = mintage.load(finished / "models/selected")
+def test_the_sheet_has_the_domains_below_each_other_in_every_two_rows(finished: Path, selected: Model) -> None:
     sheet = np.asarray(Image.open(finished / "plots/samples.png"))
     scale, margin = 12, sheet.shape[1] - (10 * 9 - 1) * 12
     grid = sheet[::, margin:][scale // 2 :: scale, scale // 2 :: scale]
     assert grid.shape == (8 * 9 - 1, 10 * 9 - 1)
     for row, domain in enumerate(DOMAINS * 4):
-        wanted = to_uint8(model.sample(40, seed=0, label=domain).numpy())[row // 2 * 10 + 3, 0]
+        wanted = to_uint8(selected.sample(40, seed=0, label=domain).numpy())[row // 2 * 10 + 3, 0]
         assert np.abs(grid[row * 9 : row * 9 + 8, 27:35].astype(int) - wanted).max() <= 1
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-import mintage
 from mintage import Model
 from mintage.metrics.pairs import absolute_error
 from stages.common.checkpoint import read_checkpoint
@@ -87,12 +86,11 @@ def test_a_checkpoint_s_figures_are_means_of_both_directions(finished: Path, sel
     assert "cycle_error" in rows[0]
 
 
-def test_the_cycle_error_is_that_of_held_out_images(finished: Path, holdout: Split, selection: dict[str, Any]) -> None:
-    model = mintage.load(finished / "models/selected")
+def test_the_cycle_error_is_that_of_held_out_images(selected: Model, holdout: Split, selection: dict[str, Any]) -> None:
     for way in selection["directions"]:
         real = torch.from_numpy(holdout.of_domain(way["source"]).images())
-        made = torch.from_numpy(to_uint8(model.translate(real, to=way["to"]).numpy())).float() / 127.5 - 1
-        error = absolute_error(model.translate(made, to=way["source"]), real).mean().item()
+        made = torch.from_numpy(to_uint8(selected.translate(real, to=way["to"]).numpy())).float() / 127.5 - 1
+        error = absolute_error(selected.translate(made, to=way["source"]), real).mean().item()
         assert way["figures"]["cycle_error"] == pytest.approx(error, rel=0.15)
 
 
@@ -104,19 +102,20 @@ def test_evaluators_are_of_one_domain_each(finished: Path) -> None:
     assert sorted(path.name for path in (finished / "models/evaluator").iterdir()) == ["0", "1"]
 
 
-def test_samples_are_translations_of_held_out_images_in_both_directions(finished: Path, holdout: Split) -> None:
+def test_samples_are_translations_of_held_out_images_in_both_directions(
+    finished: Path, selected: Model, holdout: Split
+) -> None:
     (table,) = read_tables(finished / "samples")
     rows = table.to_pylist()
     assert [row["index"] for row in rows] == list(range(60))
     assert [row["domain"] for row in rows] == ["faint"] * 30 + ["bright"] * 30
-    model = mintage.load(finished / "models/selected")
     for row in (rows[0], rows[-1]):
         number = holdout.keys.index(row["key"])
         source = holdout.take(np.array([number]))
         shown = {name: np.asarray(Image.open(io.BytesIO(row[name]["bytes"]))) for name in ("source", "image")}
         assert np.array_equal(shown["source"], to_uint8(source)[0, 0])
         assert not row["key"].startswith(row["domain"])
-        made = to_uint8(model.translate(torch.from_numpy(source), to=row["domain"]).numpy())[0, 0]
+        made = to_uint8(selected.translate(torch.from_numpy(source), to=row["domain"]).numpy())[0, 0]
         assert np.abs(made.astype(int) - shown["image"].astype(int)).max() <= 1
 
 

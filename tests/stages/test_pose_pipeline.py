@@ -40,8 +40,7 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def test_figures_are_drawn_in_a_pose_that_they_were_never_seen_in(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_figures_are_drawn_in_a_pose_that_they_were_never_seen_in(selection: dict[str, Any]) -> None:
     assert selection["psnr"] > selection["baseline"]["psnr"] + 0.3
     assert selection["l1"] < 1.05 * selection["baseline"]["l1"], "in so short a training rounding decides which is less"
 

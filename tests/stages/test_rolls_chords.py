@@ -8,7 +8,6 @@ import onnxruntime
 import pytest
 import torch
 
-import mintage
 from mintage import Model
 from mintage.chords import ATTRIBUTES, CHORDS, ROOTS
 from mintage.metrics.music import chord_tones
@@ -98,12 +97,11 @@ def test_a_family_that_is_told_chords_goes_with_data_that_have_them(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_melody_keeps_to_the_chord_that_it_is_asked_for(finished: Path) -> None:
-    model = mintage.load(finished / "models/selected")
-    assert model.attributes == ATTRIBUTES
+def test_a_melody_keeps_to_the_chord_that_it_is_asked_for(finished: Path, selected: Model) -> None:
+    assert selected.attributes == ATTRIBUTES
     shares = []
     for chord in CHORDS[:6]:
-        made = sounding(model.sample(48, seed=1, attributes={"root": ROOTS[chord.root], "minor": chord.minor}))
+        made = sounding(selected.sample(48, seed=1, attributes={"root": ROOTS[chord.root], "minor": chord.minor}))
         shares.append(
             [chord_tones(made, [asked] * len(made), LOWEST) for asked in (chord, CHORDS[(chord.root + 6) % 12 * 2])]
         )
@@ -117,11 +115,12 @@ def test_a_melody_keeps_to_the_chord_that_it_is_asked_for(finished: Path) -> Non
 
 
 @pytest.mark.slow
-def test_samples_are_of_the_chord_in_params_and_the_report_tells_how_often_it_is_heard(finished: Path) -> None:
+def test_samples_are_of_the_chord_in_params_and_the_report_tells_how_often_it_is_heard(
+    finished: Path, selection: dict[str, Any]
+) -> None:
     (table,) = read_tables(finished / "samples")
     conditions = np.array(table["attributes"].to_pylist())
     assert (conditions == CHORDS[2 * ROOTS.index("G")].attributes).all()
-    selection = read_json(finished / "metrics/selection.json")
     assert [row["name"] for row in selection["attributes"]] == ["root", "minor"]
     assert "Attribute by attribute" in (finished / "reports/index.html").read_text()
 

@@ -9,7 +9,6 @@ import onnxruntime
 import pytest
 import torch
 
-import mintage
 from mintage import Model
 from mintage.midi import encode_midi, texts_of
 from mintage.rolls import as_rolls, sounding
@@ -64,11 +63,10 @@ def test_the_partner_of_a_bar_is_the_one_before_in_its_piece_and_empty_before_th
 
 
 @pytest.mark.slow
-def test_pairs_are_kept_as_they_were_drawn(finished: Path) -> None:
+def test_pairs_are_kept_as_they_were_drawn(finished: Path, selected: Model) -> None:
     manifest = read_json(finished / "data/normalized/manifest.json")
     assert manifest["partner_shape"] == manifest["shape"] == [1, STEPS, PITCHES]
-    model = mintage.load(finished / "models/selected")
-    assert model.generator.config.source_shape == (1, STEPS, PITCHES)
+    assert selected.generator.config.source_shape == (1, STEPS, PITCHES)
     split = Split(finished / "data/normalized/holdout")
     assert split.partners is not None
     sources = split.partners.take(np.arange(8))
@@ -79,8 +77,9 @@ def test_pairs_are_kept_as_they_were_drawn(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_is_measured_as_music_and_its_samples_are_midi_beside_what_they_follow(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_it_is_measured_as_music_and_its_samples_are_midi_beside_what_they_follow(
+    finished: Path, selection: dict[str, Any]
+) -> None:
     assert selection["interval_divergence_floor"] < selection["interval_divergence"]
     assert not {"ssim", "luminance_correlation"} & selection.keys(), "light and dark say nothing of music"
     assert "light and dark" not in selection["verdict"]["sentence"]

@@ -12,7 +12,6 @@ from PIL import Image
 
 import mintage
 from mintage.waves import FULL, decode_wav, encode_wav, info_of
-from stages.common.files import read_json
 from stages.common.shards import read_tables
 from stages.common.split import Split
 from stages.sources.tones import draw_tone
@@ -54,8 +53,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_pipeline(folder, PARAMS)
 
 
-def test_the_checkpoint_is_chosen_by_how_much_of_a_sound_is_its_truth_and_beats_the_sources(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_the_checkpoint_is_chosen_by_how_much_of_a_sound_is_its_truth_and_beats_the_sources(
+    selection: dict[str, Any],
+) -> None:
     assert selection["metric"] == "si_sdr"
     assert selection["si_sdr"] > selection["baseline"]["si_sdr"] + 1
     assert selection["si_sdr_floor"] == 100

@@ -62,8 +62,7 @@ def test_the_data_are_the_tones_that_were_drawn_and_the_gate_calls_them_sounds(f
     assert any("of the sounds are silent" in name for name in names)
 
 
-def test_generated_sounds_are_measured_beside_real_ones(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_generated_sounds_are_measured_beside_real_ones(finished: Path, selection: dict[str, Any]) -> None:
     assert selection["frechet_floor"] < selection["frechet_distance"]
     assert read_json(finished / "metrics/evaluator.json")["holdout_accuracy"] > 0.7
     assert selection["conditional_accuracy"] > 0.25, "it is asked for a kind, of four"

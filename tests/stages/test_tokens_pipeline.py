@@ -62,8 +62,7 @@ def test_the_data_carry_their_vocabulary_and_the_gate_calls_them_lines(finished:
     assert any("of the lines repeat another, word for word" in name for name in names)
 
 
-def test_written_lines_are_measured_beside_real_ones(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_written_lines_are_measured_beside_real_ones(finished: Path, selection: dict[str, Any]) -> None:
     evaluator = read_json(finished / "metrics/evaluator.json")
     assert evaluator["kind"] == "language"
     assert evaluator["holdout_surprise"] < 0.8 * MEDIUM.length * np.log(len(MEDIUM.vocabulary))
@@ -75,8 +74,7 @@ def test_written_lines_are_measured_beside_real_ones(finished: Path) -> None:
     assert not selection["absent"].keys() & set(MEDIUM.metrics)
 
 
-def test_it_is_said_whether_the_game_beat_likelihood_alone(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_it_is_said_whether_the_game_beat_likelihood_alone(finished: Path, selection: dict[str, Any]) -> None:
     game = selection["game"]
     assert game["known"]
     assert game["won"] == (selection["images"] > 4_000)
@@ -84,12 +82,11 @@ def test_it_is_said_whether_the_game_beat_likelihood_alone(finished: Path) -> No
         assert game["sentence"] in (finished / page).read_text()
 
 
-def test_samples_are_text_that_other_programs_open(finished: Path, tmp_path: Path) -> None:
+def test_samples_are_text_that_other_programs_open(finished: Path, selected: Model, tmp_path: Path) -> None:
     import datasets
 
     (table,) = read_tables(finished / "samples")
-    model = mintage.load(finished / "models/selected")
-    expected = texts(model.write(24, seed=0), MEDIUM.vocabulary)
+    expected = texts(selected.write(24, seed=0), MEDIUM.vocabulary)
     assert table["text"].to_pylist() == expected
     rows = table["image"].to_pylist()
     assert [(row["bytes"].decode(), row["path"]) for row in rows[:1]] == [(expected[0], "000000.txt")]

@@ -15,7 +15,6 @@ import mintage
 from mintage import Model
 from mintage.metrics.pairs import absolute_error
 from mintage.sampling import asked_rows
-from stages.common.files import read_json
 from stages.common.levels import to_uint8
 from stages.common.models import read_evaluator
 from stages.common.pictures import grid_scale
@@ -39,8 +38,9 @@ PARAMS: dict[str, Any] = {
 }
 
 
-def test_translations_are_nearer_to_their_truths_than_the_sources_and_are_of_their_classes(finished: Path) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_translations_are_nearer_to_their_truths_than_the_sources_and_are_of_their_classes(
+    selection: dict[str, Any],
+) -> None:
     baseline = selection["baseline"]
     assert selection["l1"] < 0.5 * baseline["l1"]
     assert selection["ssim"] > baseline["ssim"]
@@ -50,8 +50,7 @@ def test_translations_are_nearer_to_their_truths_than_the_sources_and_are_of_the
     assert "L1" in selection["verdict"]["sentence"]
 
 
-def test_no_more_pairs_are_measured_than_are_held_out(finished: Path, holdout: Split) -> None:
-    selection = read_json(finished / "metrics/selection.json")
+def test_no_more_pairs_are_measured_than_are_held_out(selection: dict[str, Any], holdout: Split) -> None:
     assert (selection["samples"], selection["floor_images"]) == (len(holdout), len(holdout))
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from PIL import Image
 
-import mintage
 from mintage import Model
 from mintage.metrics.voxels import shape_figures
 from stages.common.files import read_json
@@ -78,12 +77,11 @@ def test_figures_of_shapes_stand_beside_what_training_shapes_reach(finished: Pat
     assert {*selection["absent"]} >= {"spectral_distance"}
 
 
-def test_samples_are_arrays_of_the_class_that_was_asked_for(finished: Path) -> None:
+def test_samples_are_arrays_of_the_class_that_was_asked_for(finished: Path, selected: Model) -> None:
     (table,) = read_tables(finished / "samples")
     rows = table.to_pylist()
     assert [row["label"] for row in rows[:5]] == [0, 1, 2, 3, 4]
-    model = mintage.load(finished / "models/selected")
-    made = model.sample(1, seed=0, label="ball")
+    made = selected.sample(1, seed=0, label="ball")
     levels = np.load(io.BytesIO(rows[0]["image"]["bytes"]))
     assert (levels.shape, levels.dtype, rows[0]["image"]["path"]) == ((8, 8, 8), np.uint8, "000000.npy")
     assert np.abs(levels.astype(int) - to_uint8(made.numpy())[0, 0].astype(int)).max() <= 1
