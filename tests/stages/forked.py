@@ -49,9 +49,9 @@ def start(order: dict[str, Any]) -> Started:
     return process.pid, wait
 
 
-def run_stage_in(folder: Path, stage: str, **limits: Any) -> str:
+def run_stage_in(folder: Path, stage: str, *arguments: str, **limits: Any) -> str:
     """What it printed; it must end well."""
-    code, output = try_stage_in(folder, stage, **limits)
+    code, output = try_stage_in(folder, stage, *arguments, **limits)
     assert code == 0, output
     return output
 

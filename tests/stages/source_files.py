@@ -27,32 +27,15 @@ Array = npt.NDArray[Any]
 
 
 def ingest_params(**changes: Any) -> Ingest:
-    usual: dict[str, Any] = {
-        "source": "folder",
-        "path": "",
-        "options": {},
-        "labels": None,
-        "unlabeled": "refuse",
-        "groups": None,
-        "pairs": None,
-        "frames": "first",
-        "strip_metadata": False,
-        "max_pixels": 10**6,
-        "shard_images": 1000,
-    }
+    usual: dict[str, Any] = {"source": "folder", "path": "", "options": {}, "labels": None, "unlabeled": "refuse"}
+    usual |= {"groups": None, "pairs": None, "frames": "first", "strip_metadata": False}
+    usual |= {"max_pixels": 10**6, "shard_images": 1000}
     return Ingest.model_validate({**usual, **changes})
 
 
 def normalize_params(**changes: Any) -> Normalize:
-    shape = {
-        "channels": 1,
-        "height": 8,
-        "width": 8,
-        "fit": "resize",
-        "resample": "lanczos",
-        "reducing_gap": 4.0,
-        "upscale": "allow",
-    }
+    shape: dict[str, Any] = {"channels": 1, "height": 8, "width": 8, "fit": "resize", "resample": "lanczos"}
+    shape |= {"reducing_gap": 4.0, "upscale": "allow"}
     shape |= {"crop_position": "center", "crop_seed": 0, "background": "#ffffff", "partner": None}
     shape |= {"black": None, "white": None, "near_copies": {"likeness": 0.998, "hash_distance": 3}}
     split = {"split": "auto", "holdout": 0.2, "split_seed": 0, "max_broken": 0.01, "shard_images": 1000}

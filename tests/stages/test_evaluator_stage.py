@@ -1,4 +1,3 @@
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from stages.evaluator import evaluator, summary
 from stages.media.images import Images
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
-from tests.stages.tiny_data import CLASSES, write_digits, write_params
+from tests.stages.tiny_data import CLASSES, digests, write_digits, write_params
 
 CPU = torch.device("cpu")
 SHORT = {"evaluator.images": 30_000}
@@ -34,8 +33,7 @@ def train(folder: Path) -> None:
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    found = [path for top in ("models", "metrics") for path in (folder / top).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return digests(folder, "models", "metrics")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from PIL import Image
 
 import mintage
 from stages.common.marks import mark_in
-from tests.stages.forked import try_stage_in
+from tests.stages.forked import run_stage_in, try_stage_in
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    code, said = try_stage_in(folder, "project", *arguments, "--steps", "10")
-    assert code == 0, said
+    said = run_stage_in(folder, "project", *arguments, "--steps", "10")
     return said
 
 

@@ -1,4 +1,3 @@
-import hashlib
 import io
 import json
 import shutil
@@ -29,7 +28,7 @@ from stages.sampling.files import write_files
 from stages.sampling.rows import PIECE, Job, labels_for, rows
 from tests.refusals import refused
 from tests.stages.forked import try_stage_in
-from tests.stages.tiny_data import CLASSES, write_params
+from tests.stages.tiny_data import CLASSES, digests, write_params
 from tests.stages.tiny_models import SMALL, sample_params, write_selected
 
 CPU = torch.device("cpu")
@@ -75,8 +74,7 @@ def made(folder: Path, target: Path, **changes: Any) -> pa.Table:
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    found = [path for top in ("samples", "plots", "metrics") for path in (folder / top).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return digests(folder, "samples", "plots", "metrics")
 
 
 def test_samples_are_the_model_s_images_as_png_with_class_index_and_seed(finished: Path, generator: Generator) -> None:

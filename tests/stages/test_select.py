@@ -1,4 +1,3 @@
-import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -37,7 +36,7 @@ from tests.programs import printed_by
 from tests.refusals import refused
 from tests.stages.crafted import Copier
 from tests.stages.forked import try_stage_in
-from tests.stages.tiny_data import ROOT
+from tests.stages.tiny_data import ROOT, digests
 from tests.stages.tiny_models import CHECKPOINTS, checkpoint, select_params, write_run
 
 CPU = torch.device("cpu")
@@ -67,9 +66,7 @@ def copy_of(finished: Path, target: Path) -> Path:
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    """SHA-256 of every output file by its path."""
-    found = [path for output in OUTPUTS for path in [folder / output, *(folder / output).rglob("*")] if path.is_file()]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return digests(folder, *OUTPUTS)
 
 
 def table(folder: Path) -> list[dict[str, str]]:

@@ -1,4 +1,3 @@
-import hashlib
 import random
 import shutil
 import time
@@ -20,10 +19,10 @@ from stages.common.train_params import Train
 from stages.media.images import Images
 from stages.train import make_trainer
 from stages.train import train as train_on
-from tests.stages.forked import start_train_stage, try_stage_in
-from tests.stages.tiny_data import write_digits, write_params
+from tests.stages.forked import run_train_stage, start_train_stage, try_stage_in
+from tests.stages.tiny_data import digests, write_digits, write_params
 
-SHORT = {
+SHORT: dict[str, Any] = {
     "train.images": 4000,
     "train.recipe.batch_size": 16,
     "train.checkpoint_every": 1000,
@@ -42,18 +41,13 @@ def train(folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    """SHA-256 of every output file by its path, but for provenance, which tells seconds."""
-    found = {}
-    for top in ("models", "metrics", "plots"):
-        for path in sorted((folder / top).rglob("*")):
-            if path.is_file():
-                found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    """All but provenance, which tells seconds."""
+    return digests(folder, "models", "metrics", "plots")
 
 
-def workspace(folder: Path, **changes: Any) -> Path:
+def workspace(folder: Path, params: dict[str, Any] = SHORT, **changes: Any) -> Path:
     write_digits(folder)
-    write_params(folder, SHORT | {key.replace("__", "."): value for key, value in changes.items()})
+    write_params(folder, params | {key.replace("__", "."): value for key, value in changes.items()})
     return folder
 
 
@@ -61,8 +55,7 @@ def workspace(folder: Path, **changes: Any) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that was never stopped."""
     folder = workspace(tmp_path_factory.mktemp("finished"))
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     return folder
 
 
@@ -95,8 +88,7 @@ def test_a_training_killed_with_9_at_any_moment_ends_in_the_same_bits(finished: 
         kills += 1
     output = (folder / "output.txt").read_text()
     assert kills >= 2, output
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     assert outputs(folder) == outputs(finished)
 
 
@@ -127,8 +119,7 @@ def saved_states(folder: Path) -> set[str]:
 def test_a_finished_training_run_again_plays_no_turn_and_gives_the_same_bits(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
     shutil.rmtree(folder / "models")
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert "going on from 4,000 images" in output
     assert outputs(folder) == outputs(finished)
 
@@ -138,8 +129,7 @@ def test_a_longer_run_goes_on_from_a_shorter_one_and_ends_as_if_it_had_not(finis
     assert train(folder)[0] == 0
     assert "models/checkpoints/images-000001504.safetensors" in outputs(folder)
     write_params(folder, SHORT)
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert "going on from 1,504 images" in output
     assert outputs(folder) == outputs(finished)
 
@@ -147,8 +137,7 @@ def test_a_longer_run_goes_on_from_a_shorter_one_and_ends_as_if_it_had_not(finis
 def test_a_shorter_run_is_cut_from_a_longer_one(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
     write_params(folder, SHORT | {"train.images": 2000})
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert "going on from 2,000 images" in output
     rows = (folder / "metrics/train.tsv").read_text().splitlines()
     assert rows == (finished / "metrics/train.tsv").read_text().splitlines()[: len(rows)]
@@ -158,8 +147,7 @@ def test_a_shorter_run_is_cut_from_a_longer_one(finished: Path, tmp_path: Path) 
 def test_a_changed_seed_starts_anew(finished: Path, tmp_path: Path) -> None:
     folder = copy_of(finished, tmp_path)
     write_params(folder, SHORT | {"train.seed": 1})
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert "going on" not in output
     assert not set(outputs(folder).values()) & set(outputs(finished).values())
 
@@ -219,8 +207,7 @@ def test_a_full_disk_in_the_middle_of_a_write_is_one_sentence_and_loses_nothing(
     assert "error: no room to write" in output
     assert "Traceback" not in output
     assert not list(folder.rglob("*.partial"))
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +231,7 @@ def test_a_training_that_cannot_be_is_one_sentence(tmp_path: Path, changes: dict
 
 def test_a_training_shorter_than_its_intervals_has_a_checkpoint_and_a_row_at_its_end(tmp_path: Path) -> None:
     folder = workspace(tmp_path, train__images=480, train__checkpoint_every=20_000, train__log_every=5_000)
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert [path.stem for path in (folder / "models/checkpoints").iterdir()] == ["images-000000480"]
     (row,) = (folder / "metrics/train.tsv").read_text().splitlines()[1:]
     assert row.startswith("480\t")
@@ -261,8 +247,7 @@ def test_a_conditional_family_on_unlabeled_data_or_one_class_is_refused(
     write_params(tmp_path, SHORT)
     assert "a conditional family" in refused(tmp_path)
     write_params(tmp_path, SHORT | {"train.family": "gan", "train.images": 1000})
-    code, output = train(tmp_path)
-    assert code == 0, output
+    run_train_stage(tmp_path)
 
 
 WITHOUT_GRADIENT = {
@@ -277,8 +262,7 @@ def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_o
     guarded = SHORT | {"train.family": "gan", "train.recipe.width": 32, "train.min_diversity": 0.3}
     folder = workspace(tmp_path)
     write_params(folder, guarded)
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     column = [row.split("\t")[-1] for row in (folder / "metrics/train.tsv").read_text().splitlines()]
     assert column[0] == "diversity"
     assert all(float(value) > 0.3 for value in column[1:])
@@ -287,8 +271,7 @@ def test_a_collapsed_training_stops_where_params_say_so_and_a_healthy_one_goes_o
     assert "training collapsed: two generated images differ 0." in sentence
     assert "at 1,008 images, less than train.min_diversity = 0.3 (the last good state, at" in sentence
     write_params(folder, guarded | WITHOUT_GRADIENT | {"train.min_diversity": 0.0})
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert "going on from" in output
 
 
@@ -297,8 +280,7 @@ def test_provenance_counts_the_weights_of_the_players_that_learned(
     tmp_path: Path, family: str, players: set[str]
 ) -> None:
     folder = workspace(tmp_path, train__images=160, train__family=family)
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     assert read_json(folder / "provenance/train.json")["parameters"].keys() == players
 
 
@@ -340,8 +322,7 @@ def test_a_family_learns_by_the_papers_own_values_where_params_say_so_and_a_reci
 ) -> None:
     folder = workspace(tmp_path)
     write_params(folder, SHORT | {"train.family": "gan", "train.variant": "lecture", "train.recipe.batch_size": None})
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     recipe = read_json(folder / "provenance/train.json")["recipe"]
     assert (recipe["batch_size"], recipe["generator"]["learning_rate"]) == (32, 1e-4)
     write_params(folder, SHORT | {"train.family": "cgan", "train.variant": "lecture"})

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from stages.common.errors import TRY_AGAIN
+from tests.stages.forked import run_train_stage
 from tests.stages.hosts import ADDRESSES, on
-from tests.stages.test_train import OFTEN, outputs, saved_states, train, wait_for_a_new_state
+from tests.stages.test_train import OFTEN, outputs, saved_states, wait_for_a_new_state
 from tests.stages.test_train_processes import two
 from tests.stages.tiny_data import ROOT
 
@@ -56,8 +57,7 @@ def test_two_hosts_train_to_the_bits_of_two_processes_on_one_also_when_one_of_th
     folders: list[Path],
     tmp_path: Path,
 ) -> None:
-    code, output = train(two(tmp_path / "one", train__resume_every=OFTEN))
-    assert code == 0, output
+    run_train_stage(two(tmp_path / "one", train__resume_every=OFTEN))
     first, second = both(folders)
     wait_for_a_new_state(folders[0], lambda: first.poll() is None)
     for process in [*psutil.Process(second.pid).children(recursive=True), psutil.Process(second.pid)]:

@@ -12,7 +12,7 @@ import pytest
 from stages.common.errors import INTERRUPTED
 from tests.forked import Forked
 from tests.programs import Done, python
-from tests.stages.forked import start_train_stage
+from tests.stages.forked import run_train_stage, start_train_stage
 from tests.stages.test_train import OFTEN, SHORT, outputs, saved_states, train, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import write_params
 
@@ -24,15 +24,12 @@ TWO = SHORT | {"train.family": "gan", "train.processes": 2, "train.images": 3000
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = two(tmp_path_factory.mktemp("finished"))
-    code, output = train(folder)
-    assert code == 0, output
+    run_train_stage(folder)
     return folder
 
 
 def two(folder: Path, **changes: Any) -> Path:
-    workspace(folder)
-    write_params(folder, TWO | {key.replace("__", "."): value for key, value in changes.items()})
-    return folder
+    return workspace(folder, TWO, **changes)
 
 
 def training(process: Forked) -> list[psutil.Process]:
@@ -69,8 +66,7 @@ def test_the_curves_are_those_of_one_process_but_for_rounding(finished: Path, tm
     for processes in (1, 2):
         folder = workspace(tmp_path / str(processes))
         write_params(folder, TWO | changes | {"train.processes": processes, "train.images": 1000})
-        code, output = train(folder)
-        assert code == 0, output
+        run_train_stage(folder)
         lines = (folder / "metrics/train.tsv").read_text().splitlines()
         rows[processes] = [[float(value) for value in line.split("\t")] for line in lines[1:]]
     assert rows[2] == [pytest.approx(row, rel=1e-3) for row in rows[1]]
@@ -85,8 +81,7 @@ def test_killed_with_9_and_run_again_both_end_in_the_same_bits(finished: Path, t
         child.kill()
     process.join()
     assert all_gone(children)
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     assert output.count("going on from") == 1
     assert outputs(folder) == outputs(finished)
 
@@ -143,8 +138,7 @@ def test_what_cannot_be_is_told_once(tmp_path: Path, changes: dict[str, Any], fr
 def test_another_number_of_processes_or_batch_size_says_what_it_changes(finished: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "copy"))
     write_params(folder, TWO | {"train.processes": 1, "train.recipe.batch_size": 32, "train.images": 1000})
-    code, output = train(folder)
-    assert code == 0, output
+    output = run_train_stage(folder)
     said = [line for line in output.splitlines() if line.startswith("training starts anew")]
     assert len(said) == 1
     assert "batch_size was 16 and is 32" in said[0]

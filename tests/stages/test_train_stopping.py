@@ -13,7 +13,7 @@ from stages.common.train_params import Stop
 from stages.training.guards import stopped_early
 from tests.stages.forked import run_train_stage
 from tests.stages.kills import kill_once_there_is
-from tests.stages.test_train import SHORT, outputs, train, workspace
+from tests.stages.test_train import SHORT, outputs, workspace
 from tests.stages.tiny_data import write_params
 
 PATIENCE = 2000
@@ -28,9 +28,7 @@ HASTY = SHORT | {
 
 
 def hasty(folder: Path, **changes: Any) -> Path:
-    workspace(folder)
-    write_params(folder, HASTY | {key.replace("__", "."): value for key, value in changes.items()})
-    return folder
+    return workspace(folder, HASTY, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +122,5 @@ def test_killed_with_9_and_run_again_it_stops_at_the_same_bits(stopped: Path, tm
 def test_two_processes_stop_together(tmp_path: Path) -> None:
     folder = hasty(tmp_path, train__processes=2)
     for _ in range(2):  # the second run finds a training that has stopped
-        code, output = train(folder)
-        assert code == 0, output
+        output = run_train_stage(folder)
         assert output.count("training stopped early at") == 1

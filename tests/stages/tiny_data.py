@@ -11,7 +11,7 @@ import torch
 from ruamel.yaml import YAML
 
 from mintage.damage import Damage
-from stages.common.files import write_json
+from stages.common.files import sha256_of, write_json
 from stages.common.shards import shard_path, tensor_table
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,12 @@ def write_digits(
     about |= {"domains": None, "partner_shape": None if partners is None else list(partners.shape[1:])}
     write_json(folder / "data/normalized/manifest.json", about)
     write_json(folder / "reports/validation.json", {"success": True})
+
+
+def digests(folder: Path, *outputs: str) -> dict[str, str]:
+    """SHA-256 of every file of these outputs, by its path in `folder`."""
+    paths = [path for output in outputs for path in [folder / output, *sorted((folder / output).rglob("*"))]]
+    return {str(path.relative_to(folder)): sha256_of(path) for path in paths if path.is_file()}
 
 
 def write_params(folder: Path, changes: dict[str, Any]) -> None:
