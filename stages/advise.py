@@ -105,13 +105,14 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
     `speed` is `images_per_second`, unless another one is given.
     """
     speed = speed or images_per_second
-    examples, pages = load_all(EXAMPLES), _page_of_families()
-    if not (examples and pages):
+    examples = load_all(EXAMPLES)
+    if not (examples and FAMILIES_PAGE.exists()):
         raise UserError(
             "measured-missing",
             f"{EXAMPLES} or {FAMILIES_PAGE} is missing, by whose figures families are chosen: work in a whole checkout",
         )
-    figures = {row["family"]: float(row["selected"].split(" ")[0]) for row in _protocol(pages)}
+    pages = FAMILIES_PAGE.read_text()
+    figures = _measured_in(pages)
     choices = [
         (row["take"], _LINK.sub(_page, f"for {row['you have']}: {row['why']}")) for row in table_of(pages, "Choose")
     ]
@@ -131,14 +132,6 @@ def advise(params: Params, looks: Looks, minutes: float, speed: Speed | None = N
         images = min(trained, max(_ROUND, int(60 * minutes * rate) // _ROUND * _ROUND))
         reason = reasons.get(family) or _measured(family, figures)
         yield Advice(family, sides, images, images / rate / 60, like, trained, reason)
-
-
-def _page_of_families() -> str:
-    """Empty where it is not there."""
-    try:
-        return FAMILIES_PAGE.read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def _page(link: "re.Match[str]") -> str:
@@ -273,10 +266,11 @@ def table_of(text: str, heading: str) -> list[dict[str, str]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _protocol(text: str) -> list[dict[str, str]]:
+def _measured_in(text: str) -> dict[str, float]:
+    """The Frechet distance of each family under one protocol."""
     rows = table_of(text, "All families under one protocol")
     (column,) = [name for name in rows[0] if name.endswith("CPU s: selected")]
-    return [{"family": row["family"], "selected": row[column]} for row in rows]
+    return {row["family"]: float(row[column].split(" ")[0]) for row in rows}
 
 
 def lines_of(found: list[Advice]) -> list[str]:

@@ -348,11 +348,9 @@ def _packs(about: Subject) -> bool:
 
 
 def _another_family(about: Subject) -> str:
-    known = _OF_IMAGES if about.chance is None else _OF_CLASSES
-    if about.sources is not None or about.attributes:
-        return "another train.seed or a larger train.recipe.width"
-    own = about.medium.unconditional_family
-    others = [family for family in ([own] if own else known) if family != about.family][:2]
+    own, known = about.medium.unconditional_family, _OF_IMAGES if about.chance is None else _OF_CLASSES
+    few = about.sources is not None or about.attributes  # families that learn from these
+    others = [] if few else [family for family in ([own] if own else known) if family != about.family][:2]
     return f"train.family: {' or '.join(others)}" if others else "another train.seed or a larger train.recipe.width"
 
 
