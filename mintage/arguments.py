@@ -5,7 +5,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from numbers import Integral, Real
 from pathlib import Path
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, ParamSpec, TypeVar, get_args
 
 Given = ParamSpec("Given")
@@ -46,7 +46,7 @@ def checked(call: Callable[Given, Made]) -> Callable[Given, Made]:
 
 def _kinds(annotation: Any) -> tuple[Any, ...]:
     """The types of which a value must be one; none where any will do."""
-    kinds = get_args(annotation) or (annotation,)
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
     return kinds if all(kind in _WORDS or _is_own(kind) for kind in kinds) else ()
 
 

@@ -1,6 +1,7 @@
 """Sources made at random from their images: a hole, noise, salt and pepper; anew at every step, or once."""
 
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -36,8 +37,8 @@ class Damage:
         if self.kind not in KINDS:
             raise ValueError(f"there is no damage {self.kind!r}: name one of {', '.join(KINDS)}")
         most = 1 if self.kind == "salt" else 4
-        if self.kind != "masked" and not 0 < self.strength <= most:
-            raise ValueError(f"strength = {self.strength:g}: give a number above 0, {most} at most")
+        if self.kind != "masked" and not (isinstance(self.strength, Real) and 0 < self.strength <= most):
+            raise ValueError(f"strength = {self.strength!r}: give a number above 0, {most} at most")
 
     def sources(self, images: Tensor, seed: int, position: int) -> Tensor:
         """Sources `[N,S,H,W]` of images `[N,C,H,W]`; the first image is shown at this position of a training.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from mintage.arguments import checked
 from mintage.attributes import columns
 from mintage.damage import Damage
 from mintage.nearest import nearest
@@ -83,6 +84,7 @@ class Dataset:
         ((1, 512), (1, 8, 8, 8))
     """
 
+    @checked
     def __init__(
         self,
         image: Any,
@@ -102,13 +104,13 @@ class Dataset:
         """Sides along which images must not be shifted."""
         if self.image.min() >= 0 and self.image.max() > _GRAY:
             warnings.warn(
-                "no image is darker than 0, which is mid gray: if 0 is black, give 2 * image - 1", stacklevel=2
+                "no image is darker than 0, which is mid gray: if 0 is black, give 2 * image - 1", stacklevel=3
             )
         if self.image.ndim == 4 and self.image.shape[-1] <= 4 < min(self.image.shape[1:3]):
             warnings.warn(
                 f"images are {list(self.image.shape)}, read as [N,C,H,W]: if channels are last, give "
                 "image.permute(0, 3, 1, 2)",
-                stacklevel=2,
+                stacklevel=3,
             )
         self.classes, self.label = _labels(label, classes, len(self))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
@@ -291,8 +293,11 @@ def _labels(label: Any, classes: Sequence[str] | None, images: int) -> tuple[tup
 
 
 def _listed(given: Any) -> tuple[list[Any], bool]:
-    """The values, and whether all of them are names."""
-    values = given.tolist() if hasattr(given, "tolist") else list(given)
+    """The values, and whether all of them are names. Raises ValueError for a single one."""
+    values = given.tolist() if hasattr(given, "tolist") else given
+    if isinstance(values, str | int | float):
+        raise ValueError(f"{values!r} is given: give one for each image")
+    values = list(values)
     return values, all(isinstance(one, str) for one in values)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mintage.arguments import checked
 from mintage.dataset import Dataset, images_in_range
 
 
+@checked
 def next_frames(videos: Any, past: int) -> Dataset:
     """Every frame with `past` frames before it, which are its source.
 

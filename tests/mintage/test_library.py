@@ -12,16 +12,21 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from mintage.damage import Damage
 from mintage.dataset import Dataset
 from mintage.devices import thread_count
 from mintage.errors import CheckpointError
+from mintage.frames import next_frames
 from mintage.measuring import measure
 from mintage.model import Model, load
 from mintage.release import ReleaseError
 from mintage.training import train
 
 ANYHOW: Any = train
-"""Without its types, which mypy would hold wrong arguments to."""
+ANY_DATA: Any = Dataset
+ANY_DAMAGE: Any = Damage
+ANY_FRAMES: Any = next_frames
+"""Without their types, which mypy would hold wrong arguments to."""
 TINY: dict[str, Any] = {"width": 8, "latent_size": 8, "batch_size": 16}
 
 
@@ -102,6 +107,10 @@ def test_images_whose_channels_seem_to_be_last_bring_a_warning() -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (lambda data, _: ANY_DATA(data.image, rank="2"), "rank = '2': give a whole number"),
+        (lambda data, _: ANY_DATA(data.image, label=5), "5 is given: give one for each image"),
+        (lambda _, __: ANY_DAMAGE("noisy", "0.1"), "strength = '0.1': give a number above 0"),
+        (lambda _, __: ANY_FRAMES(torch.zeros(4, 6, 1, 8, 8), 2.5), "past = 2.5: give a whole number"),
         (lambda data, _: ANYHOW(data, "gan", images="20k"), "images = '20k': give a whole number, such as 200000"),
         (lambda data, _: ANYHOW(data, "gan", 64, seed=1.5), "seed = 1.5: give a whole number, such as 0"),
         (lambda data, _: ANYHOW(data, "gan", 64, device=None), "device = None: give a string, such as 'auto'"),
