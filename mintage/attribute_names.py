@@ -3,6 +3,7 @@
 Names show which bits belong together: exactly one of `hair=red`, `hair=black` and `hair=none` is 1 in each image.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from mintage.nearest import nearest
@@ -19,6 +20,16 @@ def groups_of(names: Sequence[str]) -> dict[str, list[int]]:
     for place, name in enumerate(names):
         groups.setdefault(name.partition("=")[0], []).append(place)
     return groups
+
+
+def combination_count(names: Sequence[str]) -> int:
+    """How many combinations of values attributes have: 2 values of each bit, and as many as there are words of a group.
+
+    Example:
+        >>> combination_count(["glasses", "hair=red", "hair=black", "hair=none"])
+        6
+    """
+    return math.prod(max(2, len(places)) for places in groups_of(names).values())
 
 
 def asked_values(names: Sequence[str], asked: Mapping[str, bool | float | str]) -> dict[int, float]:

@@ -70,6 +70,24 @@ def values_of(rows: Tensor) -> Tensor:
     return torch.tensor([[-1.0], [1.0]]) if (rows.abs() == 1).all() else torch.linspace(-1, 1, 5)[:, None]
 
 
+def combination_shares(values: Tensor, names: Sequence[str]) -> Tensor:
+    """Attributes `[N,K,*S]` in [-1,1] as shares `[N,combinations,*S]`: 1 of the combination that they are, 0 of others.
+
+    A number between -1 and 1 is a mixture of both, so each has a share. If no word of a group is 1, all shares are 0.
+
+    Example:
+        >>> combination_shares(torch.tensor([[1.0, -1.0, 1.0]]), ["glasses", "hair=red", "hair=black"])
+        tensor([[0., 0., 0., 1.]])
+    """
+    ones = (values + 1) / 2
+    shares = torch.ones_like(ones[:, :1])
+    for places in groups_of(names).values():
+        own = ones[:, places]
+        options = own if len(places) > 1 else torch.cat([1 - own, own], dim=1)
+        shares = (shares[:, :, None] * options[:, None]).flatten(1, 2)
+    return shares
+
+
 def right(predicted: Tensor, asked: Tensor, names: Sequence[str]) -> Tensor:
     """Whether each attribute of each image is as asked `[N,G]`, in the order of `groups_of`.
 

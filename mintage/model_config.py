@@ -56,6 +56,8 @@ class ModelConfig:
     the attributes, if there are any."""
     attributes: tuple[str, ...] | None = None
     """Names of the attributes that the players get in place of a class; see `mintage.attributes`."""
+    joint_attributes: bool = False
+    """Whether the players get which combination of all attributes it is, in place of each attribute by itself."""
     domains: tuple[str, str] | None = None
     """For two domains without pairs: the domain that is translated, then the one that is made. If none is translated,
     one latent gives an image of each, and the domains are the generator's classes."""
@@ -100,6 +102,14 @@ class ModelConfig:
         channels, *sides = self.source_shape
         return channels - len(self.attributes or ()), *sides
 
+    @property
+    def player_source_shape(self) -> tuple[int, ...] | None:
+        """`source_shape` as the networks get it: joint attributes have a channel for each combination."""
+        if self.source_shape is None or not self.joins_attributes:
+            return self.source_shape
+        channels, *sides = self.source_shape
+        return channels - self.condition.size + self.condition.vector_size, *sides
+
     def bare(self, sources: Tensor) -> Tensor:
         """Sources `[N,S,...]` without the attributes' channels."""
         return sources if self.bare_source_shape is None else sources[:, : self.bare_source_shape[0]]
@@ -132,7 +142,7 @@ class ModelConfig:
     def condition(self) -> Condition:
         """The attributes or classes that the players' conditionings use, if they use no source."""
         if self.attributes is not None:
-            return Condition(len(self.attributes), self.attributes)
+            return Condition(len(self.attributes), self.attributes, self.joint_attributes)
         return Condition(self.class_count)
 
     @property
@@ -198,6 +208,7 @@ def model_config(
         reconstructs=catalog.load("objective", recipe.objective).reconstructs,
         source_shape=(channels + len(beside or ()), *sides) if takes == "source" else None,
         attributes=tuple(attributes or ()) if condition_of(recipe) == "attributes" else beside,
+        joint_attributes=recipe.joint_attributes,
         domains=(one, other) if condition_of(recipe) == "domain" else None,
         vocabulary=vocabulary,
         encodes=catalog.load("game", recipe.game).encodes,

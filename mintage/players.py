@@ -32,7 +32,7 @@ class Generator(nn.Module):
         norm = _layers(config, "generator", modulation_size=self.conditioning.modulation_size)
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         of_first = {} if config.first is None else {"first_shape": config.first.image_shape}
-        beside = config.source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
+        beside = config.player_source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
             vector_size, config.image_shape, config.width, norm, beside, **_own_layers(config), **of_first
         )
@@ -80,7 +80,8 @@ class Generator(nn.Module):
         return made
 
     def _made(self, network: nn.Module, latent: Tensor, condition: Tensor | None) -> Tensor:
-        shown, blend = self.conditioning(latent, condition), 0.0 if self.training else self.config.blend
+        asked = None if condition is None else self.config.condition.for_players(condition)
+        shown, blend = self.conditioning(latent, asked), 0.0 if self.training else self.config.blend
         if self.first is not None:
             shown = (self.first(latent, condition), *shown)
         source = None
@@ -118,7 +119,8 @@ class Discriminator(nn.Module):
         norm = _layers(config, "discriminator", tracks=False, phase_shuffle=config.phase_shuffle)
         channels, *size = config.image_shape
         self.packing = config.packing
-        self.conditioning = conditioning.image(config.condition, config.image_shape, config.source_shape)
+        self.condition = config.condition
+        self.conditioning = conditioning.image(config.condition, config.image_shape, config.player_source_shape)
         shape = (self.conditioning.channels * config.packing, *size)
         network = catalog.load("network", config.network)
         self.reads_apart = network.reads_labeled and config.packing == 1
@@ -138,6 +140,8 @@ class Discriminator(nn.Module):
         norm.constrain(self)
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgment:
+        if condition is not None:
+            condition = self.condition.for_players(condition)
         shown = self.conditioning.apart(image, condition) if self.reads_apart else None
         if shown is None:
             shown = channels_last(self._pack(self.conditioning(image, condition)))

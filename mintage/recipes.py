@@ -101,6 +101,11 @@ class Recipe:
         Literal["label", "attributes"],
         "what either player's conditioning is of: one class, or several attributes; of a source these come beside it",
     ] = "label"
+    joint_attributes: Annotated[
+        bool,
+        "players get which combination of all attributes it is, in place of each attribute by itself: where the effect "
+        "of one depends on another, as a chord's third on root and minor; at most 256 combinations",
+    ] = False
     batch_size: Annotated[
         int, Within(2, 2**16), "real images, and as many generated ones, in one step; of two domains so many of each"
     ] = 64

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mintage import catalog
+from mintage.attribute_names import combination_count
 from mintage.conditioning.images import Product
 from mintage.dataset import Signature
 from mintage.recipes import Recipe, set_axes
@@ -14,6 +15,9 @@ from mintage.setting import Rule, Setting
 
 _WITHOUT_TARGETS = {*catalog.BUILT_IN["objective"]} - {"least_squares"}
 """Objectives that do not read `targets`; one of another package may."""
+
+_COMBINATIONS = 256
+"""How many combinations joint attributes may have: of more, each would be learned from too few images."""
 
 
 def _of_rank(setting: Setting) -> list[str]:
@@ -83,6 +87,16 @@ LABELS: list[Rule] = [
     (
         lambda s: s.recipe.condition == "attributes" and s.needs != "attributes" and not s.joins_attributes,
         "nobody is told attributes, or asks for them: set conditioning of both players, or condition to label",
+    ),
+    (
+        lambda s: s.recipe.joint_attributes and s.recipe.condition != "attributes",
+        "only attributes have combinations, and this recipe's condition is a label: set joint_attributes to false, or "
+        "condition to attributes",
+    ),
+    (
+        lambda s: s.recipe.joint_attributes and combination_count(s.real.attributes or ()) > _COMBINATIONS,
+        f"joint attributes may have {_COMBINATIONS} combinations, and these have more: set joint_attributes to false, "
+        "or leave out some attributes",
     ),
     (
         lambda s: [] if s.discriminator.reads_code else set_axes(s.recipe, ("code_categories", "code_continuous")),

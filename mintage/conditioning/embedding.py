@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
-from mintage.attribute_names import groups_of
+from mintage.attribute_names import combination_count, groups_of
+from mintage.attributes import combination_shares
 
 EMBEDDING = 50
 """Width of an embedding, as in the most used conditional GANs."""
@@ -22,19 +23,37 @@ class Condition:
 
     size: int
     attributes: tuple[str, ...] | None = None
+    joint: bool = False
+    """Whether players get which combination of all attributes it is, in place of each attribute by itself."""
+
+    @property
+    def vector_size(self) -> int:
+        """How many numbers players get: `size`, or the number of combinations."""
+        return combination_count(self.attributes) if self.attributes and self.joint else self.size
+
+    def for_players(self, condition: Tensor) -> Tensor:
+        """The condition as players get it: if attributes are joint, as `[N, vector_size]` shares of combinations.
+
+        Of a source `[N,S,*S]` the last `size` channels are the attributes; the others stay as they are.
+        """
+        if not self.attributes or not self.joint:
+            return condition
+        own, attributes = condition.tensor_split([condition.shape[1] - self.size], dim=1)
+        return torch.cat([own, combination_shares(attributes, self.attributes)], dim=1)
 
     def embedding(self, std: float, width: int = EMBEDDING) -> nn.Module:
-        """A layer from conditions to vectors `[N, width]`, at first normal with standard deviation `std`."""
+        """A layer from what players get to vectors `[N, width]`, at first normal with standard deviation `std`."""
         if self.attributes:
-            linear = nn.Linear(self.size, width, bias=False)
-            nn.init.normal_(linear.weight, 0.0, std / self.size**0.5)
+            linear = nn.Linear(self.vector_size, width, bias=False)
+            # Of combinations one is 1 and the others are 0; of attributes by themselves each is a number.
+            nn.init.normal_(linear.weight, 0.0, std if self.joint else std / self.size**0.5)
             return linear
         embedding = nn.Embedding(self.size, width)
         nn.init.normal_(embedding.weight, 0.0, std)
         return embedding
 
     def vector(self, condition: Tensor) -> Tensor:
-        """`[N, size]`: a 1 at the class, or the attributes themselves."""
+        """`[N, vector_size]`: a 1 at the class; what players get of attributes is such a vector already."""
         return condition if self.attributes else one_hot(condition, self.size)
 
     def loss(self, logits: Tensor, condition: Tensor) -> Tensor:

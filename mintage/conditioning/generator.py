@@ -96,7 +96,7 @@ class BatchNorm(Unconditional):
 
     def __init__(self, condition: Condition) -> None:
         super().__init__(condition)
-        self.modulation_size = condition.size
+        self.modulation_size = condition.vector_size
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Inputs:
         assert condition is not None

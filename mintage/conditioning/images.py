@@ -77,12 +77,13 @@ class Product(Unlabeled):
 
 
 class Repeat(Unlabeled):
-    """The label as more channels: one for each class, all 1 at the image's class; or one for each attribute."""
+    """The label as more channels: one for each class, all 1 at the image's class; or one for each number of the
+    attributes or of their combinations."""
 
     takes = "label"
 
     def joined(self, source_shape: Shape | None) -> int:
-        return self.condition.size
+        return self.condition.vector_size
 
     def forward(self, image: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None

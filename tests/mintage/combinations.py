@@ -57,6 +57,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "generator.normalization": get_args(Normalization)[1:],
     "discriminator.normalization": get_args(Normalization)[1:],
     "condition": ("label", "attributes"),
+    "joint_attributes": (False, True),
     "matching_aware": (False, True),
     "augment": ((), ("translation",), ("cutout",), ("color",), ("color", "translation", "cutout")),
     "packing": (1, 2),

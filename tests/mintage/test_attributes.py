@@ -1,5 +1,6 @@
 """Attributes: what columns become, what is asked for, and families that learn from them."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -9,10 +10,15 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 import mintage
-from mintage.attributes import EXAMPLES, by_chance, columns, right, with_changes
+from mintage.attributes import EXAMPLES, by_chance, columns, combination_shares, right, with_changes
 from mintage.conditioning.embedding import Condition, attribute_values
 from mintage.data import RealImages
+from mintage.dataset import Signature
+from mintage.families import resolve
+from mintage.model_config import ModelConfig, model_config
+from mintage.rules import refusal
 from mintage.sampling import samples
+from mintage.sources import with_attributes
 from tests.mintage.helpers import CPU, play, tiny_trainer
 
 NAMES = ("smile", "age", "hair=black", "hair=red")
@@ -101,12 +107,39 @@ def test_the_loss_of_attributes_is_the_mean_over_bits_numbers_and_words() -> Non
     assert torch.allclose(Condition(4, NAMES).loss(logits, ROWS[:1]), (of_bits + of_words) / 3)
 
 
+def test_a_combination_has_a_share_of_1_and_a_number_between_two_gives_each_a_share() -> None:
+    names = ("minor", "root=A", "root=B", "root=C")
+    roots = (torch.eye(3) * 2 - 1).repeat(2, 1)
+    chords = torch.cat([torch.tensor([-1.0, -1, -1, 1, 1, 1])[:, None], roots], 1)
+    assert torch.equal(combination_shares(chords, names), torch.eye(6))
+    between = combination_shares(torch.tensor([[0.5, 1, -1, -1]]), names)
+    assert torch.equal(between, torch.tensor([[0.25, 0, 0, 0.75, 0, 0]]))
+    bars = torch.rand(6, 2, 4, 3)
+    made = Condition(4, names, joint=True).for_players(with_attributes(bars, chords))
+    assert torch.equal(made, with_attributes(bars, torch.eye(6)))
+
+
+def test_eight_joint_bits_are_not_too_many() -> None:
+    assert refusal(resolve("midinet_chords", {}), Signature((1, 16, 24), None, tuple("abcdefgh"))) is None
+
+
+def test_a_model_of_before_joint_attributes_has_each_by_itself() -> None:
+    config = model_config(resolve("sngan_attributes", {}), (1, 8, 8), None, NAMES)
+    before = {name: value for name, value in asdict(config).items() if name != "joint_attributes"}
+    assert ModelConfig.from_json(before) == config
+    assert config.condition.vector_size == len(NAMES)
+
+
+@pytest.mark.parametrize("joint", [False, True])
 @pytest.mark.parametrize("head", ["auxiliary", "projection", "concat", "repeat", "product"])
-def test_every_conditioning_of_a_label_takes_attributes_too_and_resumes_to_the_same_bits(head: str) -> None:
+def test_every_conditioning_of_a_label_takes_attributes_too_and_resumes_to_the_same_bits(
+    head: str, joint: bool
+) -> None:
     players: dict[str, Any] = {"generator": {"conditioning": "concat"}, "discriminator": {"conditioning": head}}
-    trainer = play(tiny_trainer("dcgan", condition="attributes", **players), 3)
-    again = tiny_trainer("dcgan", condition="attributes", **players)
-    again.load(*play(tiny_trainer("dcgan", condition="attributes", **players), 1).state())
+    recipe = players | {"condition": "attributes", "joint_attributes": joint}
+    trainer = play(tiny_trainer("dcgan", **recipe), 3)
+    again = tiny_trainer("dcgan", **recipe)
+    again.load(*play(tiny_trainer("dcgan", **recipe), 1).state())
     found, expected = play(again, 2).engine.state(), trainer.engine.state()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -149,8 +182,10 @@ def test_a_model_learns_attributes_of_real_digits_in_seconds() -> None:
     assert torch.equal(by_attributes(model, {})[:4], model.sample(4, seed=1))
 
 
-def test_a_model_is_saved_and_loaded_with_what_it_can_be_asked_for(tmp_path: Any) -> None:
-    model = mintage.train(digits(), "sngan_attributes", images=64, recipe={"width": 4}, progress=False).model
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_model_is_saved_and_loaded_with_what_it_can_be_asked_for(tmp_path: Any, joint: bool) -> None:
+    recipe = {"width": 4, "joint_attributes": joint}
+    model = mintage.train(digits(), "sngan_attributes", images=64, recipe=recipe, progress=False).model
     model.save(tmp_path)
     again = mintage.load(tmp_path)
     asked: dict[str, Any] = {"even": True, "loops": "two"}

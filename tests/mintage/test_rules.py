@@ -52,7 +52,7 @@ def test_two_values_are_refused_only_where_they_themselves_do_not_go_together() 
     """Else a combination that trains could hide behind a third value that does not."""
     refused = covering(2).refused
     pairs = {frozenset(axis for axis, _ in values) for values in refused}
-    assert len(refused) < 170
+    assert len(refused) < 175
     assert frozenset({"network", "objective"}) not in pairs
     assert frozenset({"network", "discriminator.conditioning"}) not in pairs
     of_losses = [dict(values) for values in refused if {axis for axis, _ in values} == {"penalties", "objective"}]
@@ -178,6 +178,7 @@ WRONG = [
     row(matching_aware=True),
     row(generator__conditioning="concat", discriminator__conditioning="concat", labeled=0.5),
     row(condition="attributes"),
+    row(joint_attributes=True),
     row(code_continuous=3),
     row(objective="hinge", targets=(-1.0, 1.0, 0.0)),
     row(objective="wasserstein"),

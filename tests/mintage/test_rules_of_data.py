@@ -194,6 +194,11 @@ OF_DATA = [
         "earlier fakes are kept by one process: set pool to 0, or processes to 1",
     ),
     (
+        refusal(resolve("midinet_chords", {}), Signature((1, 16, 24), None, tuple("abcdefghi"))) or "",
+        "joint attributes may have 256 combinations, and these have more: set joint_attributes to false, or leave out "
+        "some attributes",
+    ),
+    (
         why("infogan", code_categories=0, code_continuous=0),
         "an information code needs something to tell: set code_categories or code_continuous",
     ),

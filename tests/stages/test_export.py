@@ -118,6 +118,18 @@ def test_sources_of_a_shape_of_their_own_become_the_images_that_torch_makes(
     assert export(saved(tmp_path, config), tmp_path / "out/generator.onnx", 18) < 1e-5
 
 
+@pytest.mark.parametrize("source", [None, (3, 16, 12)])
+def test_joint_attributes_are_asked_for_one_by_one_and_become_what_torch_makes(
+    source: tuple[int, int, int] | None, tmp_path: Path
+) -> None:
+    network, conditioning = ("melody_following", "source") if source else ("melody", "concat")
+    config = ModelConfig(network, 4, (1, 16, 12), None, 24, "normal", conditioning, source_shape=source)
+    config = replace(config, attributes=("minor", "louder"), joint_attributes=True)
+    assert export(saved(tmp_path, config), tmp_path / "generator.onnx", 18) < 5e-5
+    session = onnxruntime.InferenceSession(tmp_path / "generator.onnx")
+    assert {one.name: one.shape[1:] for one in session.get_inputs()}["attributes"] == [2]
+
+
 @pytest.mark.parametrize("shape", [(1, 40), (2, 9, 8, 10)])
 def test_sound_and_volumes_become_what_torch_makes(shape: tuple[int, ...], tmp_path: Path) -> None:
     config = replace(PLAIN, network="dcgan", image_shape=shape)
