@@ -13,7 +13,7 @@ from unittest import mock
 from tests.forked import Forked, Started, become
 from tests.stages.tiny_data import ROOT
 
-IMPORTED = ["stages.train", "tests.stages.warm"]
+IMPORTED = ["stages.train", "tests.stages.ranks", "tests.stages.warm"]
 
 
 def start_train_stage(folder: Path, **limits: Any) -> Forked:
@@ -30,7 +30,8 @@ def start_stage(folder: Path, stage: str, *arguments: str, **limits: Any) -> For
     Args:
         **limits: no file may have more than `largest_file` bytes, as on a disk that gets full; an evaluator saves its
             state `every` so many seconds; the process halts, to be killed, once a file is in place whose path matches
-            `halts_behind`: on a busy machine it would be over before anyone looks.
+            `halts_behind`: on a busy machine it would be over before anyone looks; processes that train as one begin
+            `anew`, as they do for users, and are not forked.
     """
     return Forked(__name__, {"folder": str(folder), "stage": stage, "arguments": arguments, "limits": limits})
 
@@ -70,8 +71,10 @@ def _stage(
     largest_file: int | None = None,
     every: float | None = None,
     halts_behind: str | None = None,
+    anew: bool = False,
 ) -> None:
     from stages.common.errors import run_stage
+    from tests.stages import ranks
 
     become(order)
     name = f"stages.{order['stage']}"
@@ -85,6 +88,8 @@ def _stage(
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     if halts_behind is not None:
         _halt_behind(halts_behind)
+    if not anew:
+        ranks.fork_ranks()
     sys.stdout = sys.stderr = output = open("output.txt", "w")  # noqa: SIM115  # for as long as the process lives
     for stream in (1, 2):  # of processes that it starts, too
         os.dup2(output.fileno(), stream)

@@ -12,7 +12,7 @@ import pytest
 from stages.common.errors import INTERRUPTED
 from tests.forked import Forked
 from tests.programs import Done, python
-from tests.stages.forked import run_train_stage, start_train_stage
+from tests.stages.forked import run_train_stage, start_train_stage, try_stage_in
 from tests.stages.test_train import OFTEN, SHORT, outputs, saved_states, train, wait_for_a_new_state, workspace
 from tests.stages.tiny_data import write_params
 
@@ -24,7 +24,8 @@ TWO = SHORT | {"train.family": "gan", "train.processes": 2, "train.images": 3000
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = two(tmp_path_factory.mktemp("finished"))
-    run_train_stage(folder)
+    code, output = try_stage_in(folder, "train", anew=True)
+    assert code == 0, output
     return folder
 
 
@@ -33,8 +34,8 @@ def two(folder: Path, **changes: Any) -> Path:
 
 
 def training(process: Forked) -> list[psutil.Process]:
-    """The processes that play, in the order of their ranks, once they do."""
-    return sorted(psutil.Process(process.pid).children(), key=lambda child: int(child.environ()["RANK"]))
+    """The processes that play, in the order of their ranks, in which they were started, once they do."""
+    return sorted(psutil.Process(process.pid).children(), key=lambda child: (child.create_time(), child.pid))
 
 
 def until_it_plays(folder: Path) -> Forked:
