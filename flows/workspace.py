@@ -22,7 +22,7 @@ from flows.processes import DVC, REPRODUCE, end_marked
 from stages.common.at_work import RUN_FILE
 from stages.common.dvc import busy_paths
 from stages.common.errors import UserError
-from stages.common.files import read_json, write_json
+from stages.common.files import read_json, replacing, write_bytes, write_json
 
 FOLDER = Path(".flow")
 PARAMS = Path("params.yaml")
@@ -144,13 +144,10 @@ def override_params(workspace: Path, overrides: list[str]) -> None:
     """Set the overrides in params.yaml until the run ends; the user's file comes back byte for byte."""
     if overrides:
         changed, _ = apply(workspace / PARAMS, overrides)
-        (workspace / FOLDER / _OVERRIDDEN).write_bytes(changed)
-        kept = workspace / FOLDER / PARAMS.name
-        shutil.copy2(workspace / PARAMS, kept.with_suffix(".partial"))
-        os.replace(kept.with_suffix(".partial"), kept)
-        partial = kept.with_suffix(".new.partial")
-        partial.write_bytes(changed)
-        os.replace(partial, workspace / PARAMS)
+        write_bytes(workspace / FOLDER / _OVERRIDDEN, changed)
+        with replacing(workspace / FOLDER / PARAMS) as partial:
+            shutil.copy2(workspace / PARAMS, partial)
+        write_bytes(workspace / PARAMS, changed)
 
 
 def _holder(workspace: Path) -> str:

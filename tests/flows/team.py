@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from flows.container import engine
 from stages.common.errors import UserError
 from tests.flows.docker_engine import built_images
 from tests.flows.toy import ROOT
+from tests.programs import free_port
 
 STANDINS = ROOT / "tests" / "flows" / "compose-standins.yml"
 FILES = ("--file", "docker-compose.yml", "--file", str(STANDINS))
@@ -68,8 +68,8 @@ class Team:
         path = folder / ".env"
         changes = {
             "COMPOSE_PROJECT_NAME": f"mintage-test-{secrets.token_hex(4)}",
-            "MINTAGE_PREFECT_PORT": str(_free_port()),
-            "MINTAGE_S3_PORT": str(_free_port()),
+            "MINTAGE_PREFECT_PORT": str(free_port()),
+            "MINTAGE_S3_PORT": str(free_port()),
             "MINTAGE_S3_ENDPOINT": "http://s3:8000",
             "MINTAGE_S3_ACCESS_KEY": "test",
             "MINTAGE_S3_SECRET_KEY": "testing",
@@ -164,9 +164,3 @@ def environment_of(path: Path) -> dict[str, str]:
 def _read(path: Path) -> Any:
     yaml = YAML()  # which keeps the tags of Compose, such as !override
     return yaml.load(path)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from flows.serve import POOLS, deployments
 from flows.server import answers
 from tests.flows.test_stopping import sleeping, started
 from tests.flows.toy import ROOT, marked_processes, tables, until
+from tests.programs import free_port
 from tests.shared import of_all_workers
 
 pytestmark = pytest.mark.slow
@@ -85,9 +85,7 @@ def served(all_served: list[Served], workspace: Path, tmp_path_factory: pytest.T
 
 
 def serve(workspace: Path) -> Served:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "PREFECT_HOME": str(workspace.parent / "prefect"), "PYTHONPATH": str(workspace)}
     environment.pop("PREFECT_API_URL", None)
     with (workspace.parent / "served.log").open("w") as log:

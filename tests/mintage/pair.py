@@ -2,7 +2,6 @@
 
 import io
 import os
-import socket
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from mintage import processes
+from tests.programs import free_port
 
 Play = Callable[[], Any]
 
@@ -18,9 +18,7 @@ Play = Callable[[], Any]
 def in_two_processes(play: Play) -> list[Any]:
     """What `play`, a function of a module, returns in each of two joined processes."""
     context = get_context("spawn")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     answers: Queue[tuple[int, bytes]] = context.Queue()
     started = [context.Process(target=_joined, args=(play, rank, port, answers)) for rank in (0, 1)]
     for process in started:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +16,7 @@ import pytest
 from stages.common.errors import TRY_AGAIN
 from stages.stores import parallel, s3
 from stages.stores.s3 import S3Store
+from tests.programs import free_port
 from tests.refusals import refused
 from tests.stages.release_trees import REPO, make_tree, set_url
 from tests.stages.s3_servers import (
@@ -195,8 +195,7 @@ def test_a_missing_bucket_is_named(place: Place) -> None:
 def test_a_store_that_nobody_answers_for_is_named_without_the_password_in_its_url(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     place.secrets.append("planted-password")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://user:planted-password@127.0.0.1:{port}")
     code, printed = place.upload()
