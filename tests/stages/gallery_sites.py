@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +11,14 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import pytest
 
 from stages.common.files import read_json, write_json
 from stages.common.levels import to_uint8
 from stages.common.marks import Mark, with_mark
 from stages.common.pictures import encode_png, grid, grid_scale, rows_of_blocks
 from stages.examples import Example
+from stages.gallery import site
 from stages.gallery.site import Built, Explorers, build
 from stages.releases.publish import publish
 from stages.stores import File
@@ -36,6 +40,16 @@ _SHOWN = ("metrics/selection.json", "provenance/train.json", "plots/samples.png"
 ROWS = rows_of_blocks(["held out", "again"])
 TITLE, SHEET = "Encoded and made again", "plots/latent/reconstructions.png"
 MARK = Mark("0123456789abcdef0123", "vae")
+node = pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: the scripts are not run")
+
+
+def in_node(script: str, expression: str, **given: Any) -> Any:
+    """What an expression is with a script of the gallery as `m` and `given` as `g`."""
+    (path,) = Path(site.__file__).parent.glob(f"*/{script}")
+    code = f"const m = require({json.dumps(str(path))}); const g = {json.dumps(given)};"
+    code += f" console.log(JSON.stringify({expression}))"
+    done = subprocess.run(["node", "-"], input=code, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from mintage.sources import for_display
 from stages.common.levels import in_range, to_uint8
 from stages.common.pictures import encode_png, grid, grid_scale, with_names
 from stages.export import to_onnx
-from stages.gallery import explorer, pages, runtime
+from stages.gallery import explorer, runtime
 from stages.gallery.mixing import with_weights
 from stages.gallery.sheets import row_of, shrunk
 from stages.gallery.site import Explorers
@@ -28,10 +27,9 @@ from stages.media.images import Images
 from tests.refusals import refused
 from tests.stages import explorable
 from tests.stages.explorable import entry_of, louder, noise_of, publish_model, stand_in
-from tests.stages.gallery_sites import Gallery, broken_links, requests
+from tests.stages.gallery_sites import Gallery, broken_links, in_node, node, requests
 
 pytestmark = pytest.mark.slow  # most tests export a generator
-STATIC = Path(pages.__file__).parent / "static"
 WAYS = ["concat", "plane", "batch_norm", "shared_batch_norm"]
 
 
@@ -195,16 +193,6 @@ def test_npm_is_asked_once_and_what_it_brings_is_checked(tmp_path: Path, monkeyp
     (tmp_path / "cache" / runtime.ARCHIVE).write_bytes(b"cut off")
     with refused("runtime-missing", "no network"):
         runtime.bring(tmp_path / "three")
-
-
-node = pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: the scripts are not run")
-
-
-def in_node(script: str, expression: str, **given: Any) -> Any:
-    code = f"const m = require({json.dumps(str(STATIC / script))}); const g = {json.dumps(given)};"
-    code += f" console.log(JSON.stringify({expression}))"
-    done = subprocess.run(["node", "-"], input=code, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 @node

@@ -2,34 +2,18 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.gallery import pages
 from stages.gallery.pages import breakable
-from tests.stages.gallery_sites import Gallery
-
-TEMPLATES = Path(pages.__file__).parent / "templates"
+from tests.stages.gallery_sites import Gallery, in_node, node
 
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:
     return Gallery(tmp_path)
-
-
-node = pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine: the scripts are not run")
-
-
-def in_node(script: str, expression: str, **given: Any) -> Any:
-    code = f"const m = require({json.dumps(str(TEMPLATES / script))}); const g = {json.dumps(given)};"
-    done = subprocess.run(
-        ["node", "-e", f"{code} console.log(JSON.stringify({expression}))"], capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
 
 
 CARDS = [
