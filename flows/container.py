@@ -88,13 +88,13 @@ def check_engine(stages: Iterable[Stage]) -> None:
 
 def end_containers(run: str, stage: str | None = None) -> list[str]:
     """End every container of a run, or of one stage of it, and return their names; none if no engine answers."""
-    from docker.errors import APIError, DockerException
+    from docker import errors  # `from docker.errors` loads it twice where Prefect has made `docker` a lazy module
 
     labels = [f"{RUN}={run}", *([f"{STAGE}={stage}"] if stage else [])]
     ended = []
-    with suppress(UserError, DockerException, OSError), engine(_PATIENCE) as client:
+    with suppress(UserError, errors.DockerException, OSError), engine(_PATIENCE) as client:
         for container in client.containers.list(all=True, filters={"label": labels}) if run else []:
-            with suppress(APIError):  # another process ended it at the same moment
+            with suppress(errors.APIError):  # another process ended it at the same moment
                 container.remove(force=True)
                 ended.append(str(container.name))
     return ended

@@ -1,6 +1,7 @@
 """The Prefect server of a run: found when it is slow, waited for while it works, one sentence where it fails."""
 
 import asyncio
+import importlib
 import os
 import socket
 import sys
@@ -17,10 +18,11 @@ import psutil
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_HOME, temporary_settings
+from prefect.utilities.importtools import lazy_import
 from ruamel.yaml import YAML
 
 from flows import server as server_module
-from flows.container import engine
+from flows.container import end_containers, engine
 from flows.server import MEND, answers, answers_in_time, check_proxy, server_lost, started
 from stages.common.surroundings import reach_this_machine_directly
 from tests.counting_proxy import Server, behind, serving
@@ -194,6 +196,17 @@ def test_with_proxies_a_docker_engine_of_this_machine_is_reached_directly(monkey
             pass
         assert here.asked == ["GET /version"]
         assert proxy.asked == []
+
+
+def test_where_no_engine_answers_no_container_is_ended_also_where_prefect_loads_docker_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    importlib.import_module("docker.errors")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "docker"]:
+        monkeypatch.delitem(sys.modules, name)
+    lazy_import("docker")  # as prefect.utilities.dockerutils does, which a worker imports
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    assert end_containers("a run") == []
 
 
 @pytest.mark.tried(
