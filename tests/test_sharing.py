@@ -40,6 +40,17 @@ class Team:
         return printed, self.proxy.brought - before
 
 
+@dataclass
+class Pulled:
+    ben: Path
+    printed: str
+    brought: int
+    """Bytes."""
+
+    def copy(self, folder: Path) -> Path:
+        return Path(shutil.copytree(self.ben, folder, symlinks=True))
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     finished = finished_project(tmp_path_factory)
@@ -67,6 +78,13 @@ def team(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         proxy.close()
 
 
+@pytest.fixture(scope="module")
+def pulled(team: Team, tmp_path_factory: pytest.TempPathFactory) -> Pulled:
+    """What Ben has and was told after `make pull`, before Anna tries anything else: read it, or copy it."""
+    ben = team.ben(tmp_path_factory.mktemp("ben") / "project")
+    return Pulled(ben, *team.brought(ben, "make", "-o", ".venv/.run", "pull"))
+
+
 def make(folder: Path, *arguments: str) -> str:
     return run(folder, "make", "-o", ".venv/.run", *arguments)
 
@@ -91,10 +109,9 @@ def test_no_planted_secret_is_in_any_file_commit_object_or_message(team: Team) -
     print(f"no secret in {len(files)} files, {len(objects)} objects, the commits and {len(team.printed)} logs")
 
 
-def test_a_colleague_pulls_everything_and_trains_nothing(team: Team, tmp_path: Path) -> None:
-    ben = team.ben(tmp_path / "ben")
-    printed, brought = team.brought(ben, "make", "-o", ".venv/.run", "pull")
-    assert "selected model" in printed
+def test_a_colleague_pulls_everything_and_trains_nothing(team: Team, pulled: Pulled) -> None:
+    ben, brought = pulled.ben, pulled.brought
+    assert "selected model" in pulled.printed
     assert stages_run(run(ben, "dvc", "repro")) == []
     size = sum(path.stat().st_size for path in (ben / ".dvc/cache/files").rglob("*") if path.is_file())
     assert size <= brought < 1.5 * size + 1_000_000
@@ -115,26 +132,24 @@ def test_a_change_brings_only_what_it_needs(team: Team, tmp_path: Path) -> None:
     print(f"brought {brought / 1e6:.2f} MB of {whole / 1e6:.2f}")
 
 
-def test_what_one_has_computed_the_other_takes_from_the_run_cache(team: Team, tmp_path: Path) -> None:
-    """Anna tries more samples, sends them, and goes back: git knows nothing of it."""
+def test_what_one_has_computed_the_other_takes_from_the_run_cache(team: Team, pulled: Pulled, tmp_path: Path) -> None:
+    """Anna tries more samples, sends them, and goes back: git knows nothing of it, nor what Ben has pulled before."""
     set_params(team.anna, "sample.count=140")
     only_these_ran(run(team.anna, "dvc", "repro"), ["sample", "report", "upload"])
     run(team.anna, "dvc", "push", "--run-cache")
     theirs = (team.anna / "samples/part-00000.parquet").read_bytes()
     run(team.anna, "git", "checkout", "-q", "params.yaml", "dvc.lock")
     run(team.anna, "dvc", "checkout", "--force")
-    ben = team.ben(tmp_path / "ben")
-    make(ben, "pull")
+    ben = pulled.copy(tmp_path / "ben")
     set_params(ben, "sample.count=140")
     printed = run(ben, "dvc", "repro", "--pull")
     assert not {"sample", "report"} & set(stages_run(printed))
     assert (ben / "samples/part-00000.parquet").read_bytes() == theirs
 
 
-def test_the_training_of_one_is_continued_by_the_other_from_the_last_checkpoint(team: Team, tmp_path: Path) -> None:
-    ben = team.ben(tmp_path / "ben")
-    assert "training can go on from 6,0" in make(ben, "pull")
-    alone = Path(shutil.copytree(ben, tmp_path / "alone", symlinks=True))
+def test_the_training_of_one_is_continued_by_the_other_from_the_last_checkpoint(pulled: Pulled, tmp_path: Path) -> None:
+    assert "training can go on from 6,0" in pulled.printed
+    ben, alone = pulled.copy(tmp_path / "ben"), pulled.copy(tmp_path / "alone")
     shutil.rmtree(alone / ".resume")
     set_params(ben, "train.images=7000")
     printed = run(ben, "dvc", "repro", "train")
