@@ -29,17 +29,17 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.conditioning = catalog.load("generator_conditioning", config.generator_conditioning)(config.condition)
-        norm = _layers(config, "generator", modulation_size=self.conditioning.modulation_size)
+        kit = _layers(config, "generator", modulation_size=self.conditioning.modulation_size)
         vector_size = config.latent_size + config.code_size + self.conditioning.vector_size
         of_first = {} if config.first is None else {"first_shape": config.first.image_shape}
         beside = config.player_source_shape or len(config.vocabulary or ()) or self.conditioning.plane_size
         self.network = catalog.load("network", config.network).generator(
-            vector_size, config.image_shape, config.width, norm, beside, **_own_layers(config), **of_first
+            vector_size, config.image_shape, config.width, kit, beside, **_own_layers(config), **of_first
         )
-        norm.initialize(self.network)
+        kit.initialize(self.network)
         if config.residual or config.first:
             begin_as_base(self.network)
-        norm.constrain(self.network)
+        kit.constrain(self.network)
         self.examples: Tensor | None
         """Attributes of real images `[EXAMPLES, K]`, the default condition when sampling; None without attributes."""
         self.register_buffer("examples", torch.zeros(EXAMPLES, len(config.attributes)) if config.attributes else None)
@@ -116,7 +116,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         conditioning = catalog.load("discriminator_conditioning", config.discriminator_conditioning)
-        norm = _layers(config, "discriminator", tracks=False, phase_shuffle=config.phase_shuffle)
+        kit = _layers(config, "discriminator", tracks=False, phase_shuffle=config.phase_shuffle)
         channels, *size = config.image_shape
         self.packing = config.packing
         self.condition = config.condition
@@ -126,18 +126,18 @@ class Discriminator(nn.Module):
         self.reads_apart = network.reads_labeled and config.packing == 1
         words = () if config.vocabulary is None else (len(config.vocabulary),)
         self.network = network.discriminator(
-            shape, config.discriminator_width or config.width, norm, *words, **_own_layers(config)
+            shape, config.discriminator_width or config.width, kit, *words, **_own_layers(config)
         )
-        self.hidden = _hidden(self.network.feature_size, config.discriminator_hidden, norm)
+        self.hidden = _hidden(self.network.feature_size, config.discriminator_hidden, kit)
         for layers in (self.network, self.hidden):
-            norm.initialize(layers)
+            kit.initialize(layers)
         self.group = config.minibatch_stddev
         features = (config.discriminator_hidden or self.network.feature_size) + bool(self.group)
         head = HeadConfig(features, config.condition, config.code_categories, config.code_continuous)
         self.head = None if config.reconstructs else conditioning.head(head)
         packed = (channels * config.packing, *size)
         self.decoder = _decoder(config, features, packed) if config.reconstructs else None
-        norm.constrain(self)
+        kit.constrain(self)
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Judgment:
         if condition is not None:
@@ -174,9 +174,9 @@ def _layers(config: ModelConfig, player: str, **more: Any) -> Layers:
     )
 
 
-def _hidden(features: int, units: int, norm: Layers) -> nn.Module:
+def _hidden(features: int, units: int, kit: Layers) -> nn.Module:
     """A layer that sees an image's features together; it changes nothing if it has no units."""
-    return nn.Sequential(nn.Linear(features, units), norm.active(nn.LeakyReLU(SLOPE))) if units else nn.Identity()
+    return nn.Sequential(nn.Linear(features, units), kit.active(nn.LeakyReLU(SLOPE))) if units else nn.Identity()
 
 
 def with_deviation(features: Tensor, group: int) -> Tensor:
@@ -212,10 +212,10 @@ def _encoder(config: ModelConfig) -> Encoder:
 
 def _decoder(config: ModelConfig, features: int, image_shape: tuple[int, ...]) -> nn.Module:
     """From features to images, through a code as narrow as the generator's latent (Berthelot et al. 2017)."""
-    norm = Layers(config.discriminator_normalization, tracks=False, rank=config.rank)
+    kit = Layers(config.discriminator_normalization, tracks=False, rank=config.rank)
     network = catalog.load("network", config.network)
     draw = network.decoder or network.generator
-    drawn = draw(config.latent_size, image_shape, config.discriminator_width or config.width, norm)
+    drawn = draw(config.latent_size, image_shape, config.discriminator_width or config.width, kit)
     return nn.Sequential(nn.Linear(features, config.latent_size), drawn)
 
 
