@@ -10,7 +10,7 @@ import pytest
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.server import own_server
+from tests.flows.prefect_server import prefect_server
 from tests.flows.toy import tables
 from tests.shared import of_all_workers
 
@@ -22,10 +22,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Not Prefect's own harness, which gives up after a number of seconds, however busy the machine is.
     """
     database = tmp_path_factory.mktemp("prefect") / "test.db"
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
-        patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{database}")
+    with ExitStack() as running:
         with tables(database, of_all_workers(tmp_path_factory)):
-            url = running.enter_context(own_server())
+            url = running.enter_context(prefect_server(database))
         running.enter_context(temporary_settings({PREFECT_API_URL: url}))
         yield url
         APILogHandler().flush()  # while the server is there to take it
