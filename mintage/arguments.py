@@ -1,12 +1,17 @@
-"""Arguments of the public functions, compared with their annotations before anything is done with them."""
+"""Arguments of the public functions, made what their annotations say before anything is done with them."""
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from inspect import Parameter, signature
-from numbers import Integral, Real
+from numbers import Real
+from operator import index
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, ParamSpec, TypeVar, get_args
+
+import torch
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -14,14 +19,12 @@ Made = TypeVar("Made")
 _WORDS = {int: "a whole number", float: "a number", str: "a string", Path: "a path", NoneType: "None"}
 _OWN = {"Dataset": "mintage.Dataset(image=...)", "Model": "a Model, such as run.model"}
 """What to give for the classes of this package."""
-_TAKEN = {int: Integral, float: Real}
-"""NumPy's numbers are as good as Python's."""
 
 
 def checked(call: Callable[Given, Made]) -> Callable[Given, Made]:
-    """The function, which first refuses an argument of another type than its annotation.
+    """The function, which gets each argument as its annotation says: 4 for a tensor of 4 or for 4.0, a Path for a path.
 
-    Only annotations of plain values and of this package's classes are compared; True and False are no numbers.
+    Only annotations of plain values and of this package's classes count; True and False are no numbers.
     Raises ValueError that says what is given, and what to give.
 
     Example:
@@ -33,13 +36,19 @@ def checked(call: Callable[Given, Made]) -> Callable[Given, Made]:
         ValueError: count = '4': give a whole number
     """
     parameters = signature(call).parameters
+    plain_call: Callable[..., Made] = call
+
+    def plain(name: str, value: Any) -> Any:
+        try:
+            return _as_one_of(_kinds(parameters[name].annotation), value) if name in parameters else value
+        except TypeError:
+            raise ValueError(_sentence(call.__name__, parameters, name, value)) from None
 
     @wraps(call)
     def with_checks(*given: Given.args, **named: Given.kwargs) -> Made:
-        for name, value in [*zip(parameters, given, strict=False), *named.items()]:
-            if name in parameters and not _fits(value, parameters[name].annotation):
-                raise ValueError(_sentence(call.__name__, parameters, name, value))
-        return call(*given, **named)
+        by_place = [plain(name, value) for name, value in zip(parameters, given, strict=False)]
+        by_name = {name: plain(name, value) for name, value in named.items()}
+        return plain_call(*by_place, *given[len(by_place) :], **by_name)
 
     return with_checks
 
@@ -54,11 +63,29 @@ def _is_own(kind: Any) -> bool:
     return getattr(kind, "__name__", None) in _OWN
 
 
-def _fits(value: Any, annotation: Any) -> bool:
-    kinds = _kinds(annotation)
-    if isinstance(value, bool):
-        return not kinds
-    return not kinds or isinstance(value, tuple(_TAKEN.get(kind, kind) for kind in kinds))
+def _as_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
+    """The value as the first of these types that it can be. Raises TypeError if it can be none."""
+    if not kinds:
+        return value
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value  # a number of NumPy, a tensor of one
+    for kind in kinds if not isinstance(plain, bool) else ():
+        with suppress(TypeError):
+            return _as(kind, plain)
+    raise TypeError
+
+
+def _as(kind: Any, value: Any) -> Any:
+    if isinstance(value, kind):
+        return value
+    if kind is int:
+        return int(value) if isinstance(value, float) and value.is_integer() else index(value)
+    if kind is float and isinstance(value, Real):
+        return float(value)
+    if kind is Path and isinstance(value, os.PathLike):
+        return Path(value)
+    if kind is str and isinstance(value, torch.device):
+        return str(value)
+    raise TypeError
 
 
 def _sentence(call: str, parameters: Mapping[str, Parameter], name: str, value: object) -> str:

@@ -112,7 +112,7 @@ class Dataset:
                 "image.permute(0, 3, 1, 2)",
                 stacklevel=3,
             )
-        self.classes, self.label = _labels(label, classes, len(self))
+        self.classes, self.label = _labels(label, _names(classes), len(self))
         """Names by label, and labels `[N]`, int64; both None where images have none."""
         self.damage, self.source = _sources(source, self.image)
         """What makes the sources, if that is known; and `[N,S,*S]`, as many sides as the images, float32 in [-1,1]."""
@@ -121,7 +121,7 @@ class Dataset:
         """`[N,K]`, float32 in [-1,1]."""
         if attributes:
             self.attribute_names, self.attributes = columns(attributes, len(self))
-        self.domains, self.domain = _domains(domain, domains, len(self))
+        self.domains, self.domain = _domains(domain, _names(domains), len(self))
         """The names of both domains, and `[N]`, int64: 0 or 1."""
         if self.domain is not None and self.source is not None:
             raise ValueError("images of two domains have no sources: leave out `source`, or `domain`")
@@ -178,6 +178,11 @@ def number_of(domain: str, domains: Sequence[str]) -> int:
     if domain not in domains:
         raise ValueError(f"there is no domain {domain!r}{nearest(domain, domains)}")
     return list(domains).index(domain)
+
+
+def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of classes or domains from any sequence of them, an array too."""
+    return None if given is None else tuple(map(str, given))
 
 
 def _sides(still: Sequence[int], images: Tensor) -> tuple[int, ...]:

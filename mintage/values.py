@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -73,7 +74,14 @@ def _respelled(value: Any, annotation: Any) -> Any:
         return respelled(kind.type, value)  # type: ignore[arg-type]
     if kind.type is tuple and isinstance(value, list | tuple):
         return [_respelled(one, kind.inner[0]) for one in value]
-    return american(value) if american(value) in kind.choices and value not in kind.choices else value
+    return american(value) if american(value) in kind.choices and value not in kind.choices else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as one of Python, which JSON can hold; any other value as it is."""
+    if isinstance(value, int | float) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def names_in(values: Any) -> list[tuple[str, str]]:
@@ -171,7 +179,7 @@ def _advice(name: str, hints: dict[str, Any]) -> str:
 
 
 def _checked(value: Any, annotation: Any, key: str, base: Any) -> Any:
-    kind = _kind(annotation)
+    kind, value = _kind(annotation), _plain(value)
     if isinstance(kind.type, type) and dataclasses.is_dataclass(kind.type):
         return make(kind.type, value, key) if base is None else replace(base, value, key)
     if kind.type is tuple:

@@ -4,7 +4,7 @@ import doctest
 import importlib
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -143,8 +143,24 @@ def test_an_argument_of_another_type_is_one_sentence_that_names_it(
         call(digits, model)
 
 
-def test_numbers_of_numpy_are_numbers(model: Model) -> None:
-    assert torch.equal(model.sample(np.int64(4), seed=np.int32(1)), model.sample(4, seed=1))  # type: ignore[arg-type]
+@pytest.mark.parametrize("four", [np.int64(4), np.array(4), torch.tensor(4), 4.0, np.float64(4)])
+def test_whole_numbers_of_any_kind_are_numbers(four: Any, model: Model) -> None:
+    assert torch.equal(model.sample(four, seed=four), model.sample(4, seed=4))
+
+
+def test_arguments_of_numpy_and_torch_go_through_a_training_as_plain_ones(tmp_path: Path) -> None:
+    names: Any = np.array(["cat", "dog"])
+    data = Dataset(torch.zeros(32, 1, 8, 8), [0, 1] * 16, classes=names)
+    changes = {**TINY, "batch_size": np.int64(16), "generator": {"learning_rate": np.float32(0.001)}}
+    folder, device = PurePosixPath(tmp_path), torch.device("cpu")
+    ANYHOW(data, "cgan", 3.2e1, changes, seed=np.int64(3), device=device, folder=folder, progress=False)
+    assert load(tmp_path).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("truth", [True, np.True_, torch.tensor(True)])
+def test_true_is_no_number(truth: Any, model: Model) -> None:
+    with pytest.raises(ValueError, match="give a whole number"):
+        model.sample(truth)
 
 
 def test_data_and_models_say_what_they_are(digits: Dataset, model: Model) -> None:
