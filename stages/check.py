@@ -1,6 +1,6 @@
 """Find what is wrong before anything runs; `make run` does this first.
 
-Reads params.yaml, dvc.yaml, the names of the source's files (of some pictures the sizes), what ingest says that it
+Reads params.yaml, dvc.yaml, the names of the source's files (and some pictures), what ingest says that it
 brought, and what git and DVC's settings say. Changes one file only: it removes the note "not published" from
 published.json, so that the next run publishes that experiment.
 """
@@ -159,7 +159,7 @@ def _notes_of_data(params: Params) -> Iterator[str]:
 
 def _unusable(params: Params, source: Source) -> list[str]:
     """Sentences on pictures for which normalize surely stops; what is wrong with others joins the source's notes."""
-    said, will_stop = look(source, params.normalize)
+    said, will_stop = look(source, params.normalize, params.ingest.max_pixels)
     if not will_stop:
         source.notes[:0] = said
     return said if will_stop else []

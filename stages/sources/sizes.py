@@ -20,8 +20,10 @@ _GRAY, _COLORED = ("1", "L", "LA", "F"), ("RGB", "RGBA", "CMYK", "YCbCr", "LAB")
 
 @dataclass
 class Look:
-    """What the headers of some pictures tell."""
+    """What some pictures tell."""
 
+    max_pixels: int
+    """A larger one, which ingest refuses, is not decoded."""
     pixels: list[int] = field(default_factory=list)
     unopened: list[str] = field(default_factory=list)
     gray: list[str] = field(default_factory=list)
@@ -33,23 +35,26 @@ class Look:
 
         try:
             with open_picture(content_of(image.content), sys.maxsize) as picture:
-                self.pixels.append(prod(picture.size))
-                mode = picture.mode
+                pixels, mode = prod(picture.size), picture.mode
+                picture.draft(None, (1, 1))  # of a JPEG an eighth, in a part of the time
+                if pixels <= self.max_pixels:
+                    picture.load()  # raises where the end is missing
         except Exception:  # Pillow, and a source's own module, may raise anything of a bad file
             self.unopened.append(image.key)
             return
+        self.pixels.append(pixels)
         self.colored += mode in _COLORED
         self.gray += [image.key] if mode in _GRAY or mode.startswith("I") else []
 
 
-def look(source: Source, to: Normalize) -> tuple[list[str], bool]:
+def look(source: Source, to: Normalize, max_pixels: int) -> tuple[list[str], bool]:
     """Sentences on pictures that normalize cannot use, or that differ from the others; and whether it will surely stop.
 
     It stops if those that it cannot use are alone more than `normalize.max_broken` of all. Consumes `source.images`.
     """
     if not source.medium.of_pictures or find_spec("PIL") is None:  # a machine that only starts stages lacks it
         return [], False
-    found, many = Look(), source.medium.words.many
+    found, many = Look(max_pixels), source.medium.words.many
     with suppress(Exception):  # what cannot be read at all is left to ingest
         for image in _some(source):
             found.add(image)
@@ -62,7 +67,7 @@ def look(source: Source, to: Normalize) -> tuple[list[str], bool]:
             "counts as broken: lower height and width, set normalize.upscale to allow, or bring larger pictures"
         )
     if lost := len(found.unopened):
-        said.append(f"{lost} {of} cannot be opened, such as {found.unopened[0]!r}: mend or remove what is damaged")
+        said.append(f"{lost} {of} cannot be read, such as {found.unopened[0]!r}: mend or remove what is damaged")
     if to.channels == 3 and not source.domains and 0 < (gray := len(found.gray)) < found.colored:
         said.append(
             f"{gray} {of} {_have(gray)} no colors, such as {found.gray[0]!r}: remove what is not meant to be gray"

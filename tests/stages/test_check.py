@@ -198,6 +198,21 @@ def test_fewer_held_out_images_than_figures_need_are_told(read: Callable[[str], 
 
 
 @pytest.mark.tried(
+    "`mintage check` of a `normalize.holdout` that leaves too few images of a class to hold out, or to train on",
+    "params.yaml: normalize.holdout = 0.0001 holds out fewer than 2 images of 2 classes in 'few', and validate."
+    "min_class_images asks for 2 in either split: 'a' (1 of 6), 'b' (1 of 5): set normalize.holdout higher",
+)
+def test_a_share_that_leaves_too_few_images_of_a_class_in_either_split_is_told(read: Callable[[str], None]) -> None:
+    write_tree(Path("few"), {"a": 6, "b": 5})
+    asked = changed(params(source="folder", path="few"), "validate_", min_class_images=2)
+    check(changed(asked, "normalize", holdout=0.4), MADE)
+    read(refusal(changed(asked, "normalize", holdout=0.0001)))
+    said = refusal(changed(asked, "normalize", holdout=0.9))
+    assert "trains on fewer than 2 images of 2 classes" in said
+    assert "'b' (1 of 5): set normalize.holdout lower" in said
+
+
+@pytest.mark.tried(
     "`evaluator.learning_rate: 100`",
     "params.yaml: evaluator.learning_rate = 100 never trains: set it to 0.001 or so, and to 1 at most",
 )

@@ -36,7 +36,7 @@ def test_some_pictures_show_before_anything_runs_that_they_are_too_small_and_whe
     tree = write_tree(tmp_path, {"a": 2, "b": 2})
     source = open_source(params.ingest.model_copy(update={"source": "folder", "path": str(tree)}))
     asked = {"height": 64, "width": 8, "upscale": "refuse", "fit": "crop", **changes}
-    said, stops = look(source, params.normalize.model_copy(update=asked))
+    said, stops = look(source, params.normalize.model_copy(update=asked), params.ingest.max_pixels)
     assert ([sentence.startswith(TOLD) for sentence in said], stops) == ([True] * expected[0], expected[1])
 
 
@@ -49,13 +49,30 @@ def test_pictures_are_looked_at_in_each_class_and_what_cannot_be_opened_or_is_gr
     Image.new("L", (16, 16)).save(second)
     params = load_params(ROOT / "params.yaml")
     source = open_source(params.ingest.model_copy(update={"source": "folder", "path": str(tree)}))
-    said, stops = look(source, params.normalize.model_copy(update={"channels": 3, "max_broken": 0.1}))
+    said, stops = look(source, params.normalize.model_copy(update={"channels": 3, "max_broken": 0.1}), 256)
     assert not stops
     looked = "1 of the 20 images that were looked at"
     assert said == [
-        f"{looked} cannot be opened, such as 'b/{first.name}': mend or remove what is damaged",
+        f"{looked} cannot be read, such as 'b/{first.name}': mend or remove what is damaged",
         f"{looked} has no colors, such as 'b/{second.name}': remove what is not meant to be gray",
     ]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+def test_pictures_whose_ends_are_missing_are_told_except_where_they_are_too_large_to_read(
+    tmp_path: Path, kind: str
+) -> None:
+    tree = write_tree(tmp_path, {"a": 2, "b": 2})
+    for path in tree.rglob("*.png"):
+        path.unlink()
+        Image.effect_noise((64, 64), 90).save(path.with_suffix(f".{kind}"))
+    for path in (tree / "b").iterdir():
+        path.write_bytes(path.read_bytes()[:1500])
+    params = load_params(ROOT / "params.yaml")
+    for most, lost in ((64 * 64, True), (64 * 64 - 1, False)):
+        source = open_source(params.ingest.model_copy(update={"source": "folder", "path": str(tree)}))
+        said, stops = look(source, params.normalize, most)
+        assert ("2 of the 4 images that were looked at cannot be read" in " ".join(said), stops) == (lost, lost)
 
 
 def test_the_gate_counts_the_pictures_that_were_enlarged(tmp_path: Path) -> None:
