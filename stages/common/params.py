@@ -358,7 +358,7 @@ class Params(Section):
 
 def load_params(path: str | Path = "params.yaml") -> Params:
     """The whole of `params.yaml`, checked; an error names each wrong key, with the nearest right name."""
-    with quotes_first(Path(path)):
+    with quotes_first(Path(path), Params):
         return _load(path)
 
 

@@ -7,17 +7,17 @@ from stages.common.params import Params
 
 _FASTEST = 1
 """The highest learning rate: no family's is above 0.01, and by more than 1 weights are thrown to and fro."""
+_BY_GRADIENTS = "sgd"
+"""The optimizer whose steps are as small as gradients make them: a rate above 1 can be meant there."""
 _THREADS_A_CORE = 4
 
 
 def too_fast(params: Params) -> Iterator[str]:
     """Sentences on learning rates by which nothing is learned."""
     recipe = params.train.whole_recipe
-    rates = {
-        "evaluator": params.evaluator.learning_rate,
-        "train.recipe.generator": recipe.generator.learning_rate,
-        "train.recipe.discriminator": recipe.discriminator.learning_rate,
-    }
+    players = {"train.recipe.generator": recipe.generator, "train.recipe.discriminator": recipe.discriminator}
+    rates = {"evaluator": params.evaluator.learning_rate}
+    rates |= {name: player.learning_rate for name, player in players.items() if player.optimizer != _BY_GRADIENTS}
     for player, rate in rates.items():
         if rate > _FASTEST:
             yield f"{player}.learning_rate = {rate:g} never trains: set it to 0.001 or so, and to {_FASTEST} at most"

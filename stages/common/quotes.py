@@ -10,29 +10,32 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import ScalarToken
 
 from stages.common.errors import UserError
+from stages.common.sections import Section, all_names
 
-_KEY = re.compile(r"( *)[\w.-]+:(\s|$)")
+_KEY = re.compile(r"( *)([\w.-]+):(\s|$)")
 
 
 @contextmanager
-def quotes_first(path: Path) -> Iterator[None]:
+def quotes_first(path: Path, model: type[Section]) -> Iterator[None]:
     """Within, a refusal of what a file holds becomes one of the quote alone where that is missing: all follows from it.
+
+    `model` has the keys of the file.
 
     Raises UserError.
     """
     try:
         yield
     except UserError as error:
-        if error.code == "params-invalid" and (line := unclosed(path)):
+        if error.code == "params-invalid" and (line := unclosed(path, all_names(model))):
             raise UserError("params-invalid", f"{path}, line {line}: a closing quote is missing: add it") from None
         raise
 
 
-def unclosed(path: Path) -> int | None:
+def unclosed(path: Path, known: set[str]) -> int | None:
     """The line of the first text without its closing quote; None if there is none.
 
-    It ends with the file, or at an apostrophe in the comment behind it, or runs over a line with a key of its own
-    section, or of a section around that: a text that is meant to have several lines stands further in.
+    It ends with the file, or at an apostrophe in the comment behind it, or runs over a line with a known key of its
+    own section, or of a section around that: a text that is meant to have several lines stands further in.
     """
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = text.splitlines()
@@ -43,7 +46,7 @@ def unclosed(path: Path) -> int | None:
                 return int(before.start_mark.line) + 1
             if isinstance(token, ScalarToken) and token.style in ("'", '"'):
                 first, last = token.start_mark.line, token.end_mark.line
-                if any(_is_key(line, lines[first]) for line in lines[first + 1 : last + 1]):
+                if any(_is_key(line, lines[first], known) for line in lines[first + 1 : last + 1]):
                     return int(first) + 1
             before = token
     except MarkedYAMLError as error:
@@ -54,7 +57,7 @@ def unclosed(path: Path) -> int | None:
     return None
 
 
-def _is_key(line: str, first: str) -> bool:
-    """Whether a line has a key that is not further in than the line where the text begins."""
+def _is_key(line: str, first: str, known: set[str]) -> bool:
+    """Whether a line has a known key that is not further in than the line where the text begins."""
     found = _KEY.match(line)
-    return found is not None and len(found[1]) <= len(first) - len(first.lstrip(" "))
+    return found is not None and found[2] in known and len(found[1]) <= len(first) - len(first.lstrip(" "))

@@ -60,6 +60,13 @@ _LONGEST_LINE = 1000
 """Texts that may be longer than this may have many lines."""
 _BEFORE = ("expected <block end>", "mapping values are not allowed")
 """Beginnings of problems of YAML that are told behind the line that is wrong."""
+_BACKSLASH = "write a text with a \\ in it within single quotes"
+_MENDED_BY = {
+    "mapping values are not allowed": "put a text with a colon in it in quotes, or mend how far in the lines begin",
+    "expected escape sequence": _BACKSLASH,
+    "found unknown escape": _BACKSLASH,
+}
+"""What to do about problems of YAML, by their beginnings."""
 
 
 class Section(BaseModel):
@@ -266,8 +273,8 @@ def _as_number(text: str, whole: bool) -> str | None:
         return "remove the quotes"
     if whole and re.fullmatch(r"[1-9]\d{0,2}([ ,.'’\u00a0\u202f]\d{3})+", text):
         return f"write {''.join(re.findall('[0-9]', text))}"
-    if whole and (found := re.fullmatch(r"([1-9]\d*)([kKmM])", text)):
-        return f"write {found[1]}{'000' if found[2] in 'kK' else '000000'}"
+    if whole and (found := re.fullmatch(r"(\d+(?:\.\d{1,3})?)([kKmM])", text)):
+        return f"write {round(float(found[1]) * (1_000 if found[2] in 'kK' else 1_000_000))}"
     if not whole and re.fullmatch(r"-?\d+,\d+", text):
         return f"write {text.replace(',', '.')}"
     if not whole and (share := re.fullmatch(r"(\d+(?:\.\d+)?) ?%", text)):
@@ -298,6 +305,12 @@ def names(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+def all_names(model: type[BaseModel]) -> set[str]:
+    """The keys of a model and of those within."""
+    inner = filter(None, (_model_in(field.annotation) for field in model.model_fields.values()))
+    return {*names(model)}.union(*map(all_names, inner))
+
+
 def _model_at(model: type[BaseModel], where: list[Any]) -> type[BaseModel]:
     for part in where:
         for name, field in model.model_fields.items():
@@ -321,6 +334,7 @@ def yaml_problem(error: Exception) -> str:
     problem = str(error.problem).partition(" with value ")[0]
     if error.context == "while scanning a simple key" and error.context_mark is not None:  # its colon is missing
         return f", line {error.context_mark.line + 1}: {problem}"
+    problem += next((f": {advice}" for start, advice in _MENDED_BY.items() if problem.startswith(start)), "")
     before = " or before it" if problem.startswith(_BEFORE) else ""
     return f", line {error.problem_mark.line + 1}{before}: {problem}"
 

@@ -46,8 +46,8 @@ def _uneven(params: Params, source: Source) -> Iterator[str]:
     if few := [f"{name!r} ({count} of {counts[name]})" for name, count in in_split.items() if count < least]:
         yield (
             f"normalize.holdout = {share:g} {does} fewer than {least} {source.medium.words.many} of "
-            f"{counted(len(few), 'class')} in {params.ingest.path!r}, and validate.min_class_images asks for {least} in "
-            f"either split: {', '.join(few[:3])}: set normalize.holdout {cure}"
+            f"{counted(len(few), 'class')} in {params.ingest.path!r}, and validate.min_class_images asks for {least} "
+            f"in either split: {', '.join(few[:3])}: set normalize.holdout {cure}"
         )
 
 

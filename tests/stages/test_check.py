@@ -218,8 +218,10 @@ def test_a_share_that_leaves_too_few_images_of_a_class_in_either_split_is_told(r
 )
 def test_a_learning_rate_by_which_nothing_is_learned_is_refused(read: Callable[[str], None]) -> None:
     read(refusal(changed(params(), "evaluator", learning_rate=100.0)))
-    recipe = {"discriminator": {"learning_rate": 2.0}}
-    assert "train.recipe.discriminator.learning_rate = 2 never" in refusal(changed(params(), "train", recipe=recipe))
+    recipe = {"discriminator": {"learning_rate": 2.0}, "generator": {"learning_rate": 2.0, "optimizer": "sgd"}}
+    said = refusal(changed(params(), "train", recipe=recipe))
+    assert "train.recipe.discriminator.learning_rate = 2 never" in said
+    assert "train.recipe.generator.learning_rate" not in said
 
 
 def test_more_threads_than_cores_can_serve_are_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_a_key_like_no_other_is_refused_with_all_known_names(tmp_path: Path) -> 
         ("ingest.path", '"data/source', "  path: "),  # up to the next quote, in a comment
         ("ingest.path", "'data/source", "  path: "),
         ("ingest.path", "'data/source  # the user's own", "  path: "),
-        ("ingest.name", '"Mintage\n\n  of: digits"\n  qa: 1', "  name: "),
+        ("ingest.name", '"Mintage\n\n  path: digits"\n  qa: 1', "  name: "),
         ("report.title", '"Mintage', "  title: "),  # up to the end of the file
     ],
 )
@@ -106,6 +106,20 @@ def test_a_missing_closing_quote_is_told_with_its_line_and_without_what_follows_
 def test_a_text_of_several_lines_within_quotes_lacks_none(tmp_path: Path) -> None:
     path = changed(tmp_path, "upload.require_card", '1\n  card: {limits: "of\n    note: these"}')
     assert "quote" not in refusal(path)
+    path = changed(tmp_path, "upload.require_card", '1\n  card:\n    limits: "of\n    Note: they signed"')
+    assert "quote" not in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("It's mine: yes", "put a text with a colon in it in quotes"),
+        (r'"C:\Users\me"', r"write a text with a \\ in it within single quotes"),
+        (r'"C:\data"', r"write a text with a \\ in it within single quotes"),
+    ],
+)
+def test_a_text_that_yaml_cannot_read_is_told_with_how_to_write_it(tmp_path: Path, value: str, advice: str) -> None:
+    assert re.search(f", line \\d+.*: {advice}", refusal(changed(tmp_path, "report.title", value)))
 
 
 def test_of_many_unknown_keys_the_first_three_are_told(tmp_path: Path) -> None:
@@ -135,6 +149,7 @@ def test_a_key_in_a_list_is_checked_too(tmp_path: Path) -> None:
         ("normalize.holdout", "0,2", "normalize.holdout = '0,2' is refused: write 0.2$"),
         ("train.images", "12 000", "train.images = '12 000' is refused: write 12000$"),
         ("train.images", "1M", "train.images = '1M' is refused: write 1000000$"),
+        ("train.images", "1.5M", "train.images = '1.5M' is refused: write 1500000$"),
         ("normalize.holdout", "20%", "normalize.holdout = '20%' is refused: write 0.2$"),
         ("ingest.labels", "no", r"ingest.labels: 'no' is a text to YAML: write false \(no labels\), or null"),
         ("train.deterministic", "yes", "train.deterministic = 'yes' is refused: write true$"),
