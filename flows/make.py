@@ -35,6 +35,7 @@ _DOES = {
 
 _OF_PARAMS = "`dvc exp run -S train.images=9000` runs with another param, and params.yaml holds what stays"
 _ELSEWHERE = {
+    "--ask": "`sample.attributes` in params.yaml asks for values, such as {tone: C}",
     "-S": _OF_PARAMS,
     "--set": _OF_PARAMS,
     "--set-param": _OF_PARAMS,

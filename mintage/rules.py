@@ -94,9 +94,9 @@ LABELS: list[Rule] = [
         "condition to attributes",
     ),
     (
-        lambda s: s.recipe.joint_attributes and combination_count(s.real.attributes or ()) > _COMBINATIONS,
-        f"joint attributes may have {_COMBINATIONS} combinations, and these have more: set joint_attributes to false, "
-        "or leave out some attributes",
+        lambda s: s.recipe.joint_attributes and _too_many(s.real.attributes or ()),
+        f"joint attributes may have {_COMBINATIONS} combinations, and these have {{axes}}: set joint_attributes to "
+        "false, or leave out some attributes",
     ),
     (
         lambda s: [] if s.discriminator.reads_code else set_axes(s.recipe, ("code_categories", "code_continuous")),
@@ -189,6 +189,12 @@ LOSSES: list[Rule] = [
 ]
 
 RULES: list[Rule] = [*RANKS, *WORDS, *LABELS, *DOMAINS, *PAIRS, *STAGES, *ENCODERS, *LOSSES, *PLAYERS, *BATCHES]
+
+
+def _too_many(attributes: Sequence[str]) -> list[str]:
+    """How many combinations these have, where those are too many; else nothing."""
+    count = combination_count(attributes)
+    return [f"{count:,}"] if count > _COMBINATIONS else []
 
 
 def refusal(recipe: Recipe, real: Signature, processes: int = 1, rules: Sequence[Rule] = RULES) -> str | None:

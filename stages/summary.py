@@ -155,8 +155,11 @@ def _places(receipt: Receipt, root: Path) -> list[Row]:
 
 def _published(receipt: Receipt, root: Path) -> list[Row]:
     missing = receipt.unpublished and f"not published: {receipt.unpublished}"
-    if not missing and receipt.url.startswith("file:") and not (root / FolderStore(receipt.url).root).exists():
-        missing = f"{receipt.url}, not in this checkout"  # as after `dvc pull`
+    if not missing and receipt.url.startswith("file:"):
+        release = root / FolderStore(receipt.url).root
+        if not release.exists():  # with its folder after `delete`; without one as after `dvc pull`
+            where = "gone from its store" if release.parent.exists() else "not in this checkout"
+            missing = f"{receipt.url}, {where}"
     if missing:
         return [("release", missing), ("to publish", "mintage releases publish")]
     return [

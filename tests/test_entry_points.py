@@ -141,6 +141,7 @@ def test_an_option_that_a_command_of_a_command_lacks_leads_to_that_command_s_hel
     ("asked", "guess"),
     [
         ("stages.gallery.__main__ s3://bucket/team", "--url s3://bucket/team"),
+        ("stages.gallery.__main__ .", "--url file:."),
         ("stages.gallery.__main__ --titel=Ours", "--title"),
         ("flows.pipeline --forse", "--force"),
     ],
@@ -155,7 +156,12 @@ def test_an_argument_that_is_unknown_is_told_the_option_that_may_be_meant(
 
 @pytest.mark.parametrize(
     ("asked", "command"),
-    [("-S", "dvc exp run -S train.images=9000"), ("--set=a.b=1", "dvc exp run -S"), ("--force", "dvc repro --force")],
+    [
+        ("-S", "dvc exp run -S train.images=9000"),
+        ("--set=a.b=1", "dvc exp run -S"),
+        ("--force", "dvc repro --force"),
+        ("--ask", "sample.attributes"),
+    ],
 )
 def test_an_option_that_run_has_not_leads_to_the_command_that_has_it(
     asked: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -37,8 +37,8 @@ class Parser(argparse.ArgumentParser):
     def _meant(self, unknown: str) -> str:
         """The end of a sentence: which option an unknown argument may mean; empty if none is like it."""
         options = [option for action in self._actions for option in action.option_strings]
-        if "--url" in options and unknown.startswith(("s3:", "file:")):
-            return f": did you mean '--url {unknown}'?"
+        if "--url" in options and (unknown.startswith(("s3:", "file:")) or os.path.isdir(unknown)):
+            return f": did you mean '--url {unknown if ':' in unknown else f'file:{unknown}'}'?"
         guess = like(unknown.partition("=")[0], options) if unknown.startswith("--") else None
         return f": did you mean {guess!r}?" if guess else ""
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mintage.nearest import like
 from stages.common.errors import UserError
 from stages.releases.card import CARD
 from stages.releases.channels import Channel, names, pointing_to, read_channel
@@ -60,10 +61,12 @@ def find(store: Store, reference: str) -> Release:
             raise UserError(
                 "release-ambiguous", f"{reference} is the beginning of {len(found)} releases: give more digits"
             )
+    close = like(reference, names(store))
+    meant = f"did you mean {close!r}? " if close else ""
     short = " (of an id give 4 digits or more)" if re.fullmatch(r"[0-9a-f]{1,3}", reference) else ""
     raise UserError(
         "release-unknown",
-        f"{store.url} has no channel or release {reference!r}{short}: `list` names those that are there",
+        f"{store.url} has no channel or release {reference!r}{short}: {meant}`list` names those that are there",
     )
 
 

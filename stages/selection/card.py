@@ -1,9 +1,11 @@
 """The model card: a README that people read, with a header that Hugging Face's hub reads."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mintage.attribute_names import groups_of
 from mintage.attributes import EXAMPLES
 from mintage.model_config import ModelConfig
 from mintage.spelling import american_keys
@@ -48,10 +50,16 @@ def inputs_in_numpy(config: ModelConfig) -> dict[str, str]:
     if config.translates:
         inputs["sources"] = "sources.astype(np.float32)"
     if config.attributes:
-        inputs["attributes"] = f"np.sign(np.random.standard_normal((16, {len(config.attributes)}))).astype(np.float32)"
+        inputs["attributes"] = f"np.tile(np.float32({_a_row(config.attributes)}), (16, 1))"
     elif config.conditional:
         inputs["labels"] = "np.zeros(16, np.int64)"
     return inputs
+
+
+def _a_row(attributes: Sequence[str]) -> list[int]:
+    """A value of each attribute: of a group one word is on, the first; bits and numbers are on."""
+    on = {places[0] for places in groups_of(attributes).values()}
+    return [1 if place in on else -1 for place in range(len(attributes))]
 
 
 def latents_in_numpy(config: ModelConfig) -> str:

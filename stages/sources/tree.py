@@ -4,6 +4,7 @@
 of files is in memory.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def _below(top: Parts, parts: Parts) -> bool:
 
 def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
     """What is known from the names of the images, and how many images there are for partners."""
-    survey, partners, top = Survey(), 0, _top(params)
+    survey, partners, top, named_in_params = Survey(), 0, _top(params), _tables(params)
     second = None if params.pairs is None else parts_of(params.pairs.folders[1])
     for entry in tree.entries():
         parts = parts_of(entry.name)
@@ -163,10 +164,16 @@ def _survey(tree: Tree, params: Ingest, wanted: Wanted) -> tuple[Survey, int]:
                 partners += 1
         elif params.labels is None and _is_table(entry, parts, top):
             survey.tables[parts[len(top) :]] = entry.content()
-        elif not needs_no_word(parts[-1]):
+        elif not needs_no_word(parts[-1]) and not {entry.name, _full_path(tree, parts)} & named_in_params:
             inner = parts[len(top) :] if _below(top, parts) else parts[-1:]
             survey.skipped.add(_full_path(tree, parts), inner, is_image(entry.name, wanted.extensions))
     return survey, partners
+
+
+def _tables(params: Ingest) -> set[str]:
+    """The tables beside the images that params name, which are read, though they are no images."""
+    files = [section.file for section in (params.attributes, params.groups) if section is not None]
+    return {os.path.normpath(file) for file in (params.labels, *files) if file}
 
 
 def _is_table(entry: Entry, parts: Parts, top: Parts) -> bool:

@@ -195,7 +195,7 @@ OF_DATA = [
     ),
     (
         refusal(resolve("midinet_chords", {}), Signature((1, 16, 24), None, tuple("abcdefghi"))) or "",
-        "joint attributes may have 256 combinations, and these have more: set joint_attributes to false, or leave out "
+        "joint attributes may have 256 combinations, and these have 512: set joint_attributes to false, or leave out "
         "some attributes",
     ),
     (

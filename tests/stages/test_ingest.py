@@ -158,6 +158,14 @@ def test_folders_named_train_and_test_are_an_official_split_and_not_classes(tmp_
     assert len(splits) == 4
 
 
+def test_a_table_that_params_name_is_no_file_that_is_skipped(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"": 2})
+    (tree / "who.csv").write_text("file,person\n000.png,a\n001.png,b\n")
+    for file in ("who.csv", str(tree / "who.csv")):
+        assert open_source(ingest_params(path=str(tree), groups={"file": file, "column": "person"})).notes == []
+    assert "such as" in open_source(ingest_params(path=str(tree))).notes[0]
+
+
 def test_hidden_and_other_files_are_left_out_and_the_others_are_counted(tmp_path: Path) -> None:
     tree = write_tree(tmp_path / "tree", {"cat": 2, "dog": 1})
     for name in ("notes.md", "cat/notes.txt", "cat/.hidden.png", ".DS_Store"):

@@ -307,6 +307,10 @@ def test_a_folder_that_cannot_be_made_is_named_by_fetch(shared: Shared, tmp_path
     ("words", "sentence"),
     [
         (["show", "nothing"], "has no channel or release 'nothing'"),
+        (
+            ["promote", "latset", "production"],
+            "has no channel or release 'latset': did you mean 'latest'? `list` names",
+        ),
         (["verify", "0000"], "has no channel or release '0000'"),
         (["promote", "5c5", "production"], "has no channel or release '5c5' (of an id give 4 digits or more)"),
         (["rollback", "production"], "there is no channel production"),

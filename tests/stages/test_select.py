@@ -10,6 +10,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
+from mintage.model_config import ModelConfig
 from mintage.sampling import samples
 from stages.common.checkpoint import read_checkpoint, write_checkpoint
 from stages.common.files import read_json, write_json
@@ -25,6 +26,7 @@ from stages.media.medium import Words
 from stages.reporting.selection import Checkpoint, Selection
 from stages.select import select
 from stages.selection.cache import Cache
+from stages.selection.card import inputs_in_numpy
 from stages.selection.extraction import Judge, quantize
 from stages.selection.features import feature_network
 from stages.selection.measure import floors, load_generator, measure
@@ -121,6 +123,13 @@ def test_the_model_card_s_few_lines_load_the_model(finished: Path) -> None:
     card = (finished / "models/selected/README.md").read_text()
     code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0] + "\nprint(tuple(images.shape))"
     assert printed_by("-c", code, folder=finished / "models/selected") == "(16, 1, 8, 8)\n"
+
+
+def test_the_model_card_s_attributes_have_one_word_of_a_group() -> None:
+    names = ("glasses", "hair=red", "hair=black")
+    config = ModelConfig("dcgan", 8, (3, 8, 8), None, 12, "uniform", "concat", attributes=names)
+    made = eval(inputs_in_numpy(config)["attributes"], {"np": np})
+    assert (made.shape, made.dtype, made[0].tolist()) == ((16, 3), np.float32, [1, 1, -1])
 
 
 def test_the_model_card_has_a_header_for_the_hub_and_every_figure_with_its_floor(finished: Path) -> None:

@@ -87,6 +87,11 @@ def test_a_release_that_a_colleague_keeps_in_a_folder_of_theirs_is_said_to_be_el
     assert "latest release" not in text
 
 
+def test_a_release_that_was_deleted_is_said_to_be_gone(tmp_path: Path) -> None:
+    (tmp_path / "published/releases").mkdir(parents=True)
+    assert f"{RECEIPT['url']}, gone from its store" in summary(finished(tmp_path))
+
+
 def test_it_tells_each_metric_beside_its_floor_and_the_number_of_images(tmp_path: Path) -> None:
     text = summary(finished(tmp_path))
     lines = [[cell.strip() for cell in line] for line in cells(text)]
