@@ -65,7 +65,7 @@ def test_what_make_run_asks_before_it_begins_refuses_no_example(
         with zipfile.ZipFile("data/source/digits.zip", "w") as packed:
             for domain in values["ingest"]["domains"]:
                 for number in range(params.validate_.min_images):
-                    packed.writestr(f"{domain}/{number % 2}/{number:04d}.pgm", b"")
+                    packed.writestr(f"{domain}/{number % 2}/{number:04d}.pgm", b"P5 32 32 255 " + bytes(32 * 32))
     if example.after is None:
         check(params, [])
         return
