@@ -21,7 +21,8 @@ _HEADER = len(_SIGNATURE) + 25
 _TEXT = b"tEXt"
 _MIDI = b"MThd"
 _GIF = b"GIF89a"
-_OF_COMMENT = b"\x21\xfe"
+_EXTENSION = b"\x21"
+_OF_COMMENT = _EXTENSION + b"\xfe"
 """Begins a comment of a GIF; then come blocks of at most 255 bytes, each after its length, and an empty one."""
 _BLOCK = 255
 _COLORS = 10
@@ -152,15 +153,18 @@ def _comment(text: bytes) -> bytes:
 
 
 def _comment_in(gif: bytes) -> str:
-    """The comment at the beginning of a GIF; empty if there is none."""
-    place, text = _behind_header(gif), b""
-    if gif[place : place + 2] != _OF_COMMENT:
-        return ""
-    place += 2
-    while place < len(gif) and gif[place]:
-        text += gif[place + 1 : place + 1 + gif[place]]
-        place += 1 + gif[place]
-    return text.decode("latin-1")
+    """The first comment of a GIF before its first picture; empty if there is none."""
+    place = _behind_header(gif)
+    while gif[place : place + 1] == _EXTENSION:
+        kind, text = gif[place : place + 2], b""
+        place += 2
+        while place < len(gif) and gif[place]:
+            text += gif[place + 1 : place + 1 + gif[place]]
+            place += 1 + gif[place]
+        place += 1
+        if kind == _OF_COMMENT:
+            return text.decode("latin-1")
+    return ""
 
 
 def _texts(content: bytes) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ class Reader(NamedTuple):
 
 READERS = {
     "av": Reader("films-need-av", "films (MP4, MOV, WebM, MKV, AVI) are", "films"),
+    "c2pa": Reader("manifests-need-c2pa", "C2PA manifests are", "signing"),
     "mido": Reader("rolls-need-mido", "MIDI files are", "music"),
     "nibabel": Reader("scans-need-nibabel", "scans are", "scans"),
     "pydicom": Reader("scans-need-pydicom", "DICOM is", "scans"),

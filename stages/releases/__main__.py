@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import UserError, counted, run_stage
+from stages.common.files import write_bytes
 from stages.common.params import Upload, load_section
 from stages.common.stage import Parser, confirm, program
 from stages.releases import catalog, channels
@@ -23,6 +24,7 @@ from stages.releases.content import DIGITS, gather, require_committed
 from stages.releases.manifest import Manifest, Release, fetched, release_in
 from stages.releases.origin import Fact, origin, reproducible
 from stages.releases.publish import publish, summary_of
+from stages.releases.signing import Signer, is_signed, mark_to_sign, signature_in
 from stages.releases.transfer import fetch, verify
 from stages.stores import MANIFEST, Store, open_asked
 
@@ -71,8 +73,16 @@ def parser() -> argparse.ArgumentParser:
     add = command("verify", run_verify, whole, release=True, as_json=True)
     add("--reproducible", action="store_true", help="exit code 1 where this clone cannot remake it")
     command("fetch", run_fetch, "Bring a release into a folder, verified.", release=True)("folder", type=Path)
-    known = "Say which release made a file: by its mark, else a picture by its looks."
-    command("recognize", run_recognize, known, as_json=True)("file", type=Path, metavar="FILE")
+    known = "Say which release made a file: by its mark, else a picture by its looks; and who signed it."
+    add = command("recognize", run_recognize, known, as_json=True)
+    add("file", type=Path, metavar="FILE")
+    add("--trust", type=Path, metavar="PEM", help="the root certificates of those whose signatures you trust")
+    signed = "Sign PNG, GIF and WAV files that Mintage made: a C2PA manifest in each names the model and its release."
+    add = command("sign", run_sign, signed)
+    add("files", nargs="+", type=Path, metavar="FILE")
+    add("--certificate", type=Path, required=True, metavar="PEM", help="the signer's, then those up to the root")
+    add("--key", type=Path, required=True, metavar="PEM", help="the certificate's private key, without a password")
+    add("--authority", metavar="ADDRESS", help="of time stamps, with which signatures outlive the certificate")
     made = "Say whether a release's model made pictures, by the detector it carries."
     command("detect", run_detect, made, release=True, as_json=True)("files", nargs="+", type=Path, metavar="FILE")
     add = command("promote", run_promote, "Point a channel to a release.", release=True)
@@ -166,24 +176,46 @@ def run_fetch(arguments: argparse.Namespace) -> int:
 def run_recognize(arguments: argparse.Namespace) -> int:
     from stages.releases.recognition import recognize  # it needs Parquet, unlike all else here
 
-    try:
-        content = arguments.file.read_bytes()
-    except OSError as error:
-        raise UserError(
-            "picture-unreadable", f"{arguments.file} cannot be read ({error.strerror}): name a file"
-        ) from None
+    content = _read(arguments.file)
+    signature = signature_in(content, arguments.trust)
     store = _there(arguments)
     channels_of = {summary.release: summary.channels for summary in catalog.listed(store, channels.read_all(store)[0])}
     found = recognize(content, [release_in(store, name) for name in channels_of], str(arguments.file))
     if arguments.json:
-        _as_json({"releases": found.releases, "why": found.why, "mark": found.mark and found.mark.texts()})
+        _as_json(
+            {
+                "releases": found.releases,
+                "why": found.why,
+                "mark": found.mark and found.mark.texts(),
+                "signature": signature and asdict(signature),
+            }
+        )
     else:
         for name in found.releases:
             pointing = f" ({', '.join(channels_of[name])})" if channels_of[name] else ""
             print(f"release {name}{pointing}: {found.why}")
         if not found.releases:
             print(f"unknown: {found.why}")
+        if signature:
+            print(signature)
     return 0 if found.releases else UNKNOWN
+
+
+def run_sign(arguments: argparse.Namespace) -> int:
+    from stages.releases.recognition import makers_of  # it needs Parquet
+
+    contents = {path: _read(path) for path in arguments.files}
+    marks = {path: mark_to_sign(content, path) for path, content in contents.items()}  # of all, before one is signed
+    store, signer = open_asked(arguments.url), Signer(arguments.certificate, arguments.key, arguments.authority)
+    known = [release_in(store, summary.release) for summary in catalog.listed(store, [])]
+    makers = {mark.model: makers_of(mark.model, known) for mark in marks.values() if mark.model and not mark.release}
+    unsigned = {path: content for path, content in contents.items() if not is_signed(content)}
+    for path, content in unsigned.items():
+        releases = [mark.release] if (mark := marks[path]).release else makers.get(mark.model or "", [])
+        write_bytes(path, signer.sign(content, mark, releases, path.name))
+    before = len(contents) - len(unsigned)
+    print(f"{counted(len(unsigned), 'file')} signed{f', {before} had a signature already' if before else ''}")
+    return 0
 
 
 def run_detect(arguments: argparse.Namespace) -> int:
@@ -248,6 +280,13 @@ def run_gc(arguments: argparse.Namespace) -> int:
         print(f"{'would remove' if arguments.dry_run else 'removed'} {name}")
     print(f"{len(found)} leftovers older than {arguments.older_than:g} hours")
     return 0
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError("picture-unreadable", f"{path} cannot be read ({error.strerror}): name a file") from None
 
 
 def _there(arguments: argparse.Namespace) -> Store:

@@ -54,7 +54,7 @@ def recognize(content: bytes, releases: list[Release], name: str = "this") -> Fo
     """
     mark = mark_in(content)
     if mark is not None and mark.model is not None:
-        makers = [release.name for release in releases if _is_of(release, mark.model)]
+        makers = makers_of(mark.model, releases)
         known = "its mark names the model" if makers else "its mark names a model of no release here"
         return Found(makers, known, mark)
     if _is_heard(content):
@@ -155,6 +155,11 @@ class _Group:
 def _is_heard(content: bytes) -> bool:
     """Whether it is a WAV or a MIDI file."""
     return content.startswith(b"MThd") or (content.startswith(b"RIFF") and content[8:12] == b"WAVE")
+
+
+def makers_of(model: str, releases: Iterable[Release]) -> list[str]:
+    """The releases with a model, of whose file of weights `model` begins the SHA-256."""
+    return [release.name for release in releases if _is_of(release, model)]
 
 
 def _is_of(release: Release, model: str) -> bool:

@@ -1,0 +1,189 @@
+"""C2PA manifests (Content Credentials, c2pa.org): a signed statement in a file that a model made it, and which one.
+
+A mark can be written by anybody. A manifest holds only while no byte of the file changes, and names who signed.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mintage.__main__ import version
+from stages.common.errors import UserError, quoted
+from stages.common.marks import SOFTWARE, Mark, mark_in
+from stages.common.readers import require_reader
+
+GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's word for media that a trained model made."""
+ASSERTION = "org.mintage.model"
+_UNKNOWN = "somebody unknown"
+_MANIFEST = b"jumdc2pa"
+"""Begins the description of a manifest store, in any kind of file (JUMBF, ISO 19566-5)."""
+_KINDS = {b"\x89PNG": "image/png", b"GIF8": "image/gif", b"RIFF": "audio/wav"}
+_CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
+_STATES = {
+    "Trusted": "whole, and its certificate is of an issuer that you trust",
+    "Valid": "whole; its certificate is of no issuer that you named",
+    "Invalid": "broken: the file or its manifest was changed",
+}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a file's manifest says, and whether it holds."""
+
+    state: str
+    """`Trusted`, `Valid` (by a certificate of no issuer that was named) or `Invalid`, as C2PA has it."""
+    signer: str
+    """The certificate's common name and organization."""
+    model: dict[str, Any]
+    """What the manifest says of the model: `model`, `family` and `releases`; empty where another program signed."""
+
+    def __str__(self) -> str:
+        return f"signed by {quoted(self.signer)}: {_STATES[self.state]}"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A certificate and its key, which sign files.
+
+    Args:
+        certificate: PEM of the signer's certificate, then of those between it and the root.
+        key: PEM of its private key, not encrypted: EC on P-256, P-384 or P-521, Ed25519, or RSA.
+        authority: Address of a time-stamp authority (RFC 3161), without which a signature ends with its certificate.
+    """
+
+    certificate: Path
+    key: Path
+    authority: str | None = None
+
+    def sign(self, content: bytes, mark: Mark, releases: Sequence[str], title: str) -> bytes:
+        """A PNG, GIF or WAV file with a manifest that names its model and the releases that hold it.
+
+        Raises:
+            UserError: It cannot be signed, by this certificate or at all.
+        """
+        require_reader("c2pa")
+        import c2pa
+
+        certificate, key = _read(self.certificate), _read(self.key)
+        info = c2pa.C2paSignerInfo(_algorithm(key, self.key), certificate, key, self.authority)
+        kind, out = _kind_of(content), io.BytesIO()
+        try:
+            with c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context:
+                builder = c2pa.Builder(_manifest(kind, mark, releases, title), context=context)
+                builder.sign(c2pa.Signer.from_info(info), kind, io.BytesIO(content), out)
+        except c2pa.C2paError as error:
+            raise UserError(
+                "signing-failed",
+                f"{title} was not signed ({quoted(str(error))}): name a certificate that is valid now, its own key, "
+                "and an authority that answers, if any",
+            ) from None
+        return out.getvalue()
+
+
+def mark_to_sign(content: bytes, path: Path) -> Mark:
+    """The mark of a file that can be signed.
+
+    Raises:
+        UserError: C2PA does not know its kind, or Mintage did not make it.
+    """
+    if _kind_of(content) is None:
+        raise UserError("signing-of-other-file", f"{path} is no PNG, GIF or WAV file, which are all that is signed")
+    mark = mark_in(content)
+    if mark is None:
+        raise UserError("signing-without-mark", f"{path} has no mark of Mintage: only what it generated is signed")
+    return mark
+
+
+def is_signed(content: bytes) -> bool:
+    return _MANIFEST in content
+
+
+def signature_in(content: bytes, anchors: Path | None = None) -> Signature | None:
+    """What the manifest of a file says; None if it has none.
+
+    Args:
+        content: A file's bytes.
+        anchors: PEM of the root certificates that are trusted.
+    """
+    if not is_signed(content):
+        return None
+    if find_spec("c2pa") is None:
+        return Signature("Unchecked", _UNKNOWN, {})
+    import c2pa
+
+    trust = {"trust": {"trust_anchors": _read(anchors).decode("ascii", "replace")}} if anchors else {}
+    try:
+        with (
+            c2pa.Context.from_dict(
+                {"verify": {"verify_trust": True, "remote_manifest_fetch": False}, **trust}
+            ) as context,
+            c2pa.Reader(_kind_of(content), io.BytesIO(content), context=context) as reader,
+        ):
+            return _signature(json.loads(reader.json()))
+    except (c2pa.C2paError, KeyError, TypeError, AttributeError):  # too damaged to be read, or of another form
+        return Signature("Invalid", _UNKNOWN, {})
+
+
+def _signature(said: dict[str, Any]) -> Signature:
+    manifest = said["manifests"][said["active_manifest"]]
+    signer = manifest.get("signature_info", {})
+    names = dict.fromkeys(name for name in (signer.get("common_name"), signer.get("issuer")) if name)
+    models = (one["data"] for one in manifest.get("assertions", []) if one["label"] == ASSERTION)
+    return Signature(said["validation_state"], ", ".join(names) or _UNKNOWN, next(models, {}))
+
+
+def _manifest(kind: str | None, mark: Mark, releases: Sequence[str], title: str) -> dict[str, Any]:
+    program = {"name": SOFTWARE, "version": version()}
+    made = {"action": "c2pa.created", "digitalSourceType": GENERATED, "softwareAgent": program}
+    model = {"model": mark.model, "family": mark.family, "releases": list(releases)}
+    return {
+        "claim_generator_info": [program],
+        "title": title,
+        "format": kind,
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [made]}},
+            {"label": ASSERTION, "data": model},
+        ],
+    }
+
+
+def _kind_of(content: bytes) -> str | None:
+    """The media type of a file that can be signed; None of others."""
+    return next((kind for begin, kind in _KINDS.items() if content.startswith(begin)), None)
+
+
+def _algorithm(key: bytes, path: Path) -> str:
+    """C2PA's name of the algorithm that a private key is for."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        private = load_pem_private_key(key, None)
+    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+        raise UserError(
+            "key-unusable", f"{path} is no private key in PEM without a password ({quoted(str(error))}): name one"
+        ) from None
+    if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _CURVES:
+        return _CURVES[private.curve.name]
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    if isinstance(private, rsa.RSAPrivateKey):
+        return "ps256"
+    raise UserError(
+        "key-unusable",
+        f"{path} is of a kind that C2PA does not know: EC on P-256, P-384 or P-521, Ed25519, or RSA will do",
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            "certificate-unreadable", f"{path} cannot be read ({error.strerror}): name a file in PEM"
+        ) from None

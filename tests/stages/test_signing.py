@@ -1,0 +1,198 @@
+"""`python -m stages.releases sign` and what `recognize` says of signatures, with a root and certificates made here."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from PIL import Image
+
+from mintage.midi import encode_midi
+from mintage.waves import decode_wav, encode_wav
+from stages.common.marks import Mark, mark_in, with_mark
+from stages.common.pictures import encode_png
+from tests.stages.shared_store import Shared
+
+Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+NOW = datetime.now(UTC)
+LEVELS = np.random.default_rng(0).integers(0, 256, (3, 20, 20), dtype=np.uint8)
+KINDS: dict[str, Callable[[], Key]] = {
+    "P-256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    "RSA": lambda: rsa.generate_private_key(65537, 2048),
+}
+
+
+def certificate(name: str, key: Key, issuer: str, signing: Key, *, root: bool, days: int = 90) -> bytes:
+    """As C2PA wants them: a root that signs certificates, and one for e-mail, which signs files."""
+    subject, by = (
+        x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lab"), x509.NameAttribute(NameOID.COMMON_NAME, one)])
+        for one in (name, issuer)
+    )
+    public = key.public_key()
+    uses = x509.KeyUsage(not root, False, False, False, False, root, root, False, False)
+    built = (
+        x509.CertificateBuilder(
+            by, subject, public, x509.random_serial_number(), NOW - timedelta(100), NOW + timedelta(days)
+        )
+        .add_extension(x509.BasicConstraints(root, None), True)
+        .add_extension(uses, True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), False)
+    )
+    if not root:
+        built = built.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), True)
+    digest = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return built.sign(signing, digest).public_bytes(serialization.Encoding.PEM)
+
+
+def pem(key: Key, password: bytes | None = None) -> bytes:
+    how = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
+
+
+def make_signer(folder: Path, kind: str = "P-256", days: int = 90) -> None:
+    """Write root.pem, chain.pem and key.pem."""
+    root, key = KINDS["P-256"](), KINDS[kind]()
+    trusted = certificate("Root", root, "Root", root, root=True)
+    (folder / "root.pem").write_bytes(trusted)
+    (folder / "chain.pem").write_bytes(certificate("Ada", key, "Root", root, root=False, days=days) + trusted)
+    (folder / "key.pem").write_bytes(pem(key))
+
+
+def sign(shared: Shared, *files: str) -> tuple[int, str]:
+    return shared.run("sign", *files, "--certificate", "chain.pem", "--key", "key.pem")
+
+
+def asked(shared: Shared, file: str, *more: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads(shared.run("recognize", file, "--json", *more)[1])["signature"]
+    return found
+
+
+def model_of(shared: Shared, release: str) -> Mark:
+    manifest = json.loads(shared.store.read(f"releases/{release}/manifest.json") or b"")
+    weights = next(file["sha256"] for file in manifest["files"] if file["path"] == "generator.safetensors")
+    return Mark(weights[:20], "cgan")
+
+
+def gif() -> bytes:
+    content, frames = io.BytesIO(), [Image.new("P", (8, 8), shade) for shade in (0, 3)]
+    frames[0].save(content, "GIF", save_all=True, append_images=frames[1:], loop=0)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_signed_file_names_model_release_and_signer_until_a_byte_changes(shared: Shared, kind: str) -> None:
+    release = shared.release(0)
+    mark = model_of(shared, release)
+    make_signer(shared.tree, kind)
+    Path("a.png").write_bytes(with_mark(encode_png(LEVELS), mark))
+    assert sign(shared, "a.png") == (0, "1 file signed\n")
+    model = {"model": mark.model, "family": "cgan", "releases": [release]}
+    assert asked(shared, "a.png") == {"state": "Valid", "signer": "Ada, Lab", "model": model}
+    assert asked(shared, "a.png", "--trust", "root.pem") == {"state": "Trusted", "signer": "Ada, Lab", "model": model}
+    content = bytearray(Path("a.png").read_bytes())
+    content[-20] ^= 1
+    Path("b.png").write_bytes(content)
+    assert asked(shared, "b.png", "--trust", "root.pem") == {"state": "Invalid", "signer": "Ada, Lab", "model": model}
+
+
+def test_signing_changes_no_pixel_no_sample_and_no_mark(shared: Shared) -> None:
+    shared.release(0)
+    make_signer(shared.tree)
+    wave, mark = np.sin(np.arange(800) / 9)[None] * 0.5, Mark("0" * 20, "wavegan", "1" * 20)
+    before = {"a.png": encode_png(LEVELS), "b.gif": gif(), "c.wav": encode_wav(wave, 8000)}
+    for name, content in before.items():
+        Path(name).write_bytes(with_mark(content, mark))
+    assert sign(shared, *before) == (0, "3 files signed\n")
+    after = {name: Path(name).read_bytes() for name in before}
+    assert [mark_in(content) for content in after.values()] == [mark] * 3
+    assert [asked(shared, name)["model"] for name in before] == [
+        {"model": mark.model, "family": mark.family, "releases": [mark.release]}
+    ] * 3
+    for name in ("a.png", "b.gif"):
+        with Image.open(name) as new, Image.open(io.BytesIO(before[name])) as old:
+            assert new.convert("RGB").tobytes() == old.convert("RGB").tobytes()
+    assert np.array_equal(decode_wav(after["c.wav"])[0], decode_wav(before["c.wav"])[0])
+    assert sign(shared, *before) == (0, "0 files signed, 3 had a signature already\n")
+    assert {name: Path(name).read_bytes() for name in before} == after
+
+
+def test_what_no_model_made_is_not_signed_and_neither_is_what_stands_beside_it(shared: Shared) -> None:
+    shared.release(0)
+    make_signer(shared.tree)
+    good = with_mark(encode_png(LEVELS), Mark("0" * 20))
+    Path("good.png").write_bytes(good)
+    Path("real.png").write_bytes(encode_png(LEVELS))
+    Path("tune.mid").write_bytes(with_mark(encode_midi(np.eye(16, dtype=np.bool_)), Mark("0" * 20)))
+    for bad in ("real.png", "tune.mid", "none.png"):
+        code, text = sign(shared, "good.png", bad)
+        assert (code, text.count("\n")) == (2, 1)
+        assert bad in text
+        assert Path("good.png").read_bytes() == good
+    assert asked(shared, "good.png") is None
+
+
+def encrypted(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(pem(KINDS["P-256"](), b"secret"))
+
+
+def of_another(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(pem(KINDS["P-384"]()))
+
+
+def of_another_curve(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(pem(ec.generate_private_key(ec.SECP256K1())))
+
+
+def no_key(folder: Path) -> None:
+    (folder / "key.pem").write_bytes(b"\x00\xff")
+
+
+def no_certificate(folder: Path) -> None:
+    (folder / "chain.pem").write_bytes(b"nothing")
+
+
+def gone(folder: Path) -> None:
+    (folder / "chain.pem").unlink()
+
+
+def expired(folder: Path) -> None:
+    make_signer(folder, days=-1)
+
+
+@pytest.mark.parametrize("spoil", [encrypted, of_another, of_another_curve, no_key, no_certificate, gone, expired])
+def test_a_certificate_or_key_that_cannot_sign_is_one_sentence_and_leaves_the_file(
+    shared: Shared, spoil: Callable[[Path], None]
+) -> None:
+    make_signer(shared.tree)
+    spoil(shared.tree)
+    content = with_mark(encode_png(LEVELS), Mark("0" * 20))
+    Path("a.png").write_bytes(content)
+    code, text = sign(shared, "a.png")
+    assert (code, text.count("\n"), text[:7]) == (2, 1, "error: ")
+    assert "secret" not in text
+    assert Path("a.png").read_bytes() == content
+
+
+def test_without_its_package_a_signature_is_told_and_not_checked(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_signer(shared.tree)
+    mark = model_of(shared, shared.release(0))
+    Path("a.png").write_bytes(with_mark(encode_png(LEVELS), mark))
+    assert sign(shared, "a.png")[0] == 0
+    monkeypatch.setattr("stages.releases.signing.find_spec", lambda name: None)
+    assert asked(shared, "a.png") == {"state": "Unchecked", "signer": "somebody unknown", "model": {}}
+    monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
+    Path("b.png").write_bytes(with_mark(encode_png(LEVELS), mark))
+    code, text = sign(shared, "b.png")
+    assert (code, "requirements/signing.txt" in text) == (2, True)
