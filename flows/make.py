@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from flows.graph import load_graph, with_upstream
+from flows.graph import has_remote, load_graph, with_upstream
 from flows.lock import Lock
 from flows.processes import STAGE, end_marked, own_path
 from flows.workspace import FOLDER, require_free, taken
@@ -88,7 +88,7 @@ def pull(run: str) -> int:
             "dvc.lock is missing, which names what to fetch: nothing was run here yet, or it was not committed; "
             "`git pull`, or `make run`",
         )
-    if not _has_remote():
+    if not has_remote(Path()):
         raise UserError("remote-missing", "no remote is set: `make remote URL=...` names the place that has the data")
     steps = [dvc_command("pull", "--run-cache"), [*_module("stages.remote"), "adopt"], _module("stages.summary")]
     return next((code for step in steps if (code := _call(step, run))), 0)
@@ -97,16 +97,6 @@ def pull(run: str) -> int:
 def _say_ended(ended: list[str]) -> None:
     if ended:
         print(f"ended what a killed run had left: {'; '.join(ended)}")
-
-
-def _has_remote() -> bool:
-    """Whether DVC's settings name a remote; True where they are damaged, which DVC has words for."""
-    from dvc.config import Config, ConfigError
-
-    try:
-        return bool(Config(str(Path(".dvc").resolve()))["core"].get("remote"))
-    except ConfigError:
-        return True
 
 
 def _module(name: str) -> list[str]:

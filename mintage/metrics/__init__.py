@@ -36,6 +36,11 @@ class Metric:
     number."""
 
     @property
+    def aim(self) -> str:
+        """The direction for readers: "Lower is better"."""
+        return f"{'Lower' if self.direction == 'min' else 'Higher'} is better"
+
+    @property
     def interval(self) -> tuple[str, ...]:
         """The two columns between which its floor lies in nine of ten splits of real images; none if not known."""
         return (f"{self.floor}_low", f"{self.floor}_high") if self.varies else ()

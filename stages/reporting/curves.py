@@ -66,10 +66,9 @@ def _quality_chart(name: str, metric: Metric, selection: Selection, rows: Sequen
         shares=metric.format == "share",
     )
     keys = (Key("checkpoints", "ink", "line"), Key("selected", "accent", "dot"), Key("real images", "muted", "dashes"))
-    direction = "Higher" if metric.direction == "max" else "Lower"
     band = " The band is one standard error either way." if line.error else ""
     note = "" if limits else _scale_note([line], floor)
-    caption = f"{metric.meaning} {direction} is better.{band}{note} {count(selection.samples)} samples a checkpoint."
+    caption = f"{metric.meaning} {metric.aim}.{band}{note} {count(selection.samples)} samples a checkpoint."
     return Chart(titled(metric), caption, keys, svg)
 
 

@@ -84,7 +84,7 @@ def headline(selection: Selection) -> list[Figure]:
             None if (error := selection.value(metric.error)) is None else number(error, 2, counted=False),
             of_real(metric, selection),
             looked_at(metric, selection, selection),
-            f"{'higher' if metric.direction == 'max' else 'lower'} is better",
+            metric.aim.lower(),
         )
         for name, metric in shown_metrics(selection).items()
     ]

@@ -93,8 +93,7 @@ def _over_thresholds(inputs: Inputs, name: str) -> Chart:
         across=Across("noise truncated at", words=limits),
     )
     keys = (Key("thresholds", "ink", "line"), Key("real images", "muted", "dashes"))
-    direction = "Higher" if metric.direction == "max" else "Lower"
-    return Chart(f"{titled(metric)} by threshold", f"{metric.meaning} {direction} is better.", keys, svg)
+    return Chart(f"{titled(metric)} by threshold", f"{metric.meaning} {metric.aim}.", keys, svg)
 
 
 def _values(inputs: Inputs, column: str) -> list[float]:
