@@ -94,7 +94,8 @@ def in_experiment(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     def be(*options: str, **params: Any) -> None:
         import psutil
 
-        write_params(checkout, {key.replace("__", "."): value for key, value in params.items()})
+        committed = {f"{stage}.device": "auto" for stage in ("evaluator", "train", "select", "sample")}
+        write_params(checkout, committed | {key.replace("__", "."): value for key, value in params.items()})
         monkeypatch.setenv("DVC_EXP_NAME", "bold-seal")
         monkeypatch.setenv("DVC_ROOT", str(checkout))
         dvc = SimpleNamespace(cmdline=lambda: [sys.executable, "dvc", "exp", "run", *options])
