@@ -59,7 +59,7 @@ COMMANDS = {
 
 
 OF_RELEASES = (
-    *("publish", "list", "show", "verify", "fetch", "recognize", "detect"),
+    *("publish", "list", "show", "verify", "fetch", "recognize", "sign", "detect"),
     *("promote", "rollback", "delete", "gc"),
 )
 """Commands of `mintage releases`, which people also type without that word."""
