@@ -109,6 +109,9 @@ def signature_in(content: bytes, anchors: Path | None = None) -> Signature | Non
     Args:
         content: A file's bytes.
         anchors: PEM of the root certificates that are trusted.
+
+    Raises:
+        UserError: `anchors` has no certificate.
     """
     if not is_signed(content):
         return None
@@ -116,7 +119,7 @@ def signature_in(content: bytes, anchors: Path | None = None) -> Signature | Non
         return Signature("Unchecked", _UNKNOWN, {})
     import c2pa
 
-    trust = {"trust": {"trust_anchors": _read(anchors).decode("ascii", "replace")}} if anchors else {}
+    trust = {"trust": {"trust_anchors": _roots(anchors)}} if anchors else {}
     try:
         with (
             c2pa.Context.from_dict(
@@ -159,12 +162,13 @@ def _kind_of(content: bytes) -> str | None:
 
 def _algorithm(key: bytes, path: Path) -> str:
     """C2PA's name of the algorithm that a private key is for."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
         private = load_pem_private_key(key, None)
-    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
         raise UserError(
             "key-unusable", f"{path} is no private key in PEM without a password ({quoted(str(error))}): name one"
         ) from None
@@ -178,6 +182,18 @@ def _algorithm(key: bytes, path: Path) -> str:
         "key-unusable",
         f"{path} is of a kind that C2PA does not know: EC on P-256, P-384 or P-521, Ed25519, or RSA will do",
     )
+
+
+def _roots(path: Path) -> str:
+    """The certificates in a PEM file."""
+    from cryptography.x509 import load_pem_x509_certificates
+
+    content = _read(path)
+    try:
+        load_pem_x509_certificates(content)
+    except ValueError:
+        raise UserError("certificate-unreadable", f"{path} holds no certificate: name a file in PEM") from None
+    return content.decode("ascii", "replace")
 
 
 def _read(path: Path) -> bytes:

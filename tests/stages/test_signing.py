@@ -141,6 +141,16 @@ def test_what_no_model_made_is_not_signed_and_neither_is_what_stands_beside_it(s
     assert asked(shared, "good.png") is None
 
 
+@pytest.mark.parametrize("roots", [b"", b"nothing", b"\x00\xff", pem(KINDS["P-256"]())])
+def test_roots_that_are_none_call_no_signature_broken(shared: Shared, roots: bytes) -> None:
+    make_signer(shared.tree)
+    Path("a.png").write_bytes(with_mark(encode_png(LEVELS), model_of(shared, shared.release(0))))
+    sign(shared, "a.png")
+    Path("roots.pem").write_bytes(roots)
+    code, text = shared.run("recognize", "a.png", "--trust", "roots.pem")
+    assert (code, text) == (2, "error: roots.pem holds no certificate: name a file in PEM\n")
+
+
 def encrypted(folder: Path) -> None:
     (folder / "key.pem").write_bytes(pem(KINDS["P-256"](), b"secret"))
 
