@@ -22,13 +22,15 @@ ASSERTION = "org.mintage.model"
 _UNKNOWN = "somebody unknown"
 _MANIFEST = b"jumdc2pa"
 """Begins the description of a manifest store, in any kind of file (JUMBF, ISO 19566-5)."""
-_KINDS = {b"\x89PNG": "image/png", b"GIF8": "image/gif", b"RIFF": "audio/wav"}
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 _STATES = {
     "Trusted": "whole, and its certificate is of an issuer that you trust",
     "Valid": "whole; its certificate is of no issuer that you named",
-    "Invalid": "broken: the file or its manifest was changed",
+    "Expired": "whole, but its certificate has ended, and no time stamp says that it signed before",
+    "Invalid": "not valid, so do not rely on it",
+    "Unchecked": "not checked, which needs c2pa-python (requirements/signing.txt)",
 }
+_UNTRUSTED, _EXPIRED = "signingCredential.untrusted", "signingCredential.expired"
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,17 @@ class Signature:
     """What a file's manifest says, and whether it holds."""
 
     state: str
-    """`Trusted`, `Valid` (by a certificate of no issuer that was named) or `Invalid`, as C2PA has it."""
+    """A key of `_STATES`: C2PA's own `Trusted`, `Valid` and `Invalid`, and what it does not tell apart."""
     signer: str
     """The certificate's common name and organization."""
     model: dict[str, Any]
     """What the manifest says of the model: `model`, `family` and `releases`; empty where another program signed."""
+    problems: tuple[str, ...] = ()
+    """C2PA's codes of what does not hold, such as `assertion.dataHash.mismatch` of a file that was changed."""
 
     def __str__(self) -> str:
-        return f"signed by {quoted(self.signer)}: {_STATES[self.state]}"
+        why = f" ({', '.join(self.problems)})" if self.problems else ""
+        return f"signed by {quoted(self.signer)}: {_STATES[self.state]}{why}"
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ def signature_in(content: bytes, anchors: Path | None = None) -> Signature | Non
         ):
             return _signature(json.loads(reader.json()))
     except (c2pa.C2paError, KeyError, TypeError, AttributeError):  # too damaged to be read, or of another form
-        return Signature("Invalid", _UNKNOWN, {})
+        return Signature("Invalid", _UNKNOWN, {}, ("unreadable",))
 
 
 def _signature(said: dict[str, Any]) -> Signature:
@@ -137,7 +142,10 @@ def _signature(said: dict[str, Any]) -> Signature:
     signer = manifest.get("signature_info", {})
     names = dict.fromkeys(name for name in (signer.get("common_name"), signer.get("issuer")) if name)
     models = (one["data"] for one in manifest.get("assertions", []) if one["label"] == ASSERTION)
-    return Signature(said["validation_state"], ", ".join(names) or _UNKNOWN, next(models, {}))
+    codes = (one["code"] for one in said.get("validation_status", []))
+    problems = tuple(dict.fromkeys(code for code in codes if code != _UNTRUSTED))
+    state = "Expired" if problems == (_EXPIRED,) else said["validation_state"]
+    return Signature(state, ", ".join(names) or _UNKNOWN, next(models, {}), problems)
 
 
 def _manifest(kind: str | None, mark: Mark, releases: Sequence[str], title: str) -> dict[str, Any]:
@@ -156,8 +164,11 @@ def _manifest(kind: str | None, mark: Mark, releases: Sequence[str], title: str)
 
 
 def _kind_of(content: bytes) -> str | None:
-    """The media type of a file that can be signed; None of others."""
-    return next((kind for begin, kind in _KINDS.items() if content.startswith(begin)), None)
+    """The media type of a file that can be signed; None of others, which C2PA's reader finds out by itself."""
+    if content.startswith(b"RIFF"):
+        return "audio/wav" if content[8:12] == b"WAVE" else None
+    begins = {b"\x89PNG": "image/png", b"GIF8": "image/gif"}
+    return next((kind for begin, kind in begins.items() if content.startswith(begin)), None)
 
 
 def _algorithm(key: bytes, path: Path) -> str:

@@ -2,10 +2,12 @@
 
 import io
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import c2pa
 import numpy as np
 import pytest
 from cryptography import x509
@@ -18,6 +20,7 @@ from mintage.midi import encode_midi
 from mintage.waves import decode_wav, encode_wav
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.common.pictures import encode_png
+from stages.releases.signing import Signature, Signer, signature_in
 from tests.stages.shared_store import Shared
 
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -31,7 +34,7 @@ KINDS: dict[str, Callable[[], Key]] = {
 }
 
 
-def certificate(name: str, key: Key, issuer: str, signing: Key, *, root: bool, days: int = 90) -> bytes:
+def certificate(name: str, key: Key, issuer: str, signing: Key, *, root: bool, days: float = 90) -> bytes:
     """As C2PA wants them: a root that signs certificates, and one for e-mail, which signs files."""
     subject, by = (
         x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lab"), x509.NameAttribute(NameOID.COMMON_NAME, one)])
@@ -59,7 +62,7 @@ def pem(key: Key, password: bytes | None = None) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how)
 
 
-def make_signer(folder: Path, kind: str = "P-256", days: int = 90) -> None:
+def make_signer(folder: Path, kind: str = "P-256", days: float = 90) -> None:
     """Write root.pem, chain.pem and key.pem."""
     root, key = KINDS["P-256"](), KINDS[kind]()
     trusted = certificate("Root", root, "Root", root, root=True)
@@ -97,12 +100,14 @@ def test_a_signed_file_names_model_release_and_signer_until_a_byte_changes(share
     Path("a.png").write_bytes(with_mark(encode_png(LEVELS), mark))
     assert sign(shared, "a.png") == (0, "1 file signed\n")
     model = {"model": mark.model, "family": "cgan", "releases": [release]}
-    assert asked(shared, "a.png") == {"state": "Valid", "signer": "Ada, Lab", "model": model}
-    assert asked(shared, "a.png", "--trust", "root.pem") == {"state": "Trusted", "signer": "Ada, Lab", "model": model}
+    whole = {"signer": "Ada, Lab", "model": model, "problems": []}
+    assert asked(shared, "a.png") == {"state": "Valid", **whole}
+    assert asked(shared, "a.png", "--trust", "root.pem") == {"state": "Trusted", **whole}
     content = bytearray(Path("a.png").read_bytes())
     content[-20] ^= 1
     Path("b.png").write_bytes(content)
-    assert asked(shared, "b.png", "--trust", "root.pem") == {"state": "Invalid", "signer": "Ada, Lab", "model": model}
+    changed = {**whole, "state": "Invalid", "problems": ["assertion.dataHash.mismatch"]}
+    assert asked(shared, "b.png", "--trust", "root.pem") == changed
 
 
 def test_signing_changes_no_pixel_no_sample_and_no_mark(shared: Shared) -> None:
@@ -139,6 +144,54 @@ def test_what_no_model_made_is_not_signed_and_neither_is_what_stands_beside_it(s
         assert bad in text
         assert Path("good.png").read_bytes() == good
     assert asked(shared, "good.png") is None
+
+
+def signed_by_another_program(folder: Path, kind: str) -> bytes:
+    """A picture with a manifest, and without a mark."""
+    image, out = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (40, 40), "teal").save(image, kind)
+    source = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+    actions = {
+        "label": "c2pa.actions.v2",
+        "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": source}]},
+    }
+    manifest = {"claim_generator_info": [{"name": "Other"}], "format": f"image/{kind}", "assertions": [actions]}
+    info = c2pa.C2paSignerInfo(b"es256", (folder / "chain.pem").read_bytes(), (folder / "key.pem").read_bytes(), None)
+    c2pa.Builder(manifest).sign(c2pa.Signer.from_info(info), f"image/{kind}", io.BytesIO(image.getvalue()), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff"])
+def test_what_another_program_signed_is_of_no_model(tmp_path: Path, kind: str) -> None:
+    make_signer(tmp_path)
+    found = signature_in(signed_by_another_program(tmp_path, kind), tmp_path / "root.pem")
+    assert found == Signature("Trusted", "Ada, Lab", {})
+
+
+def test_a_signature_whose_certificate_has_ended_is_not_called_a_change_of_the_file(tmp_path: Path) -> None:
+    end = datetime.now(UTC) + timedelta(seconds=2)
+    make_signer(tmp_path, days=(end - NOW) / timedelta(days=1))
+    mark = Mark("0" * 20)
+    signer = Signer(tmp_path / "chain.pem", tmp_path / "key.pem")
+    content = signer.sign(with_mark(encode_png(LEVELS), mark), mark, [], "a.png")
+    while datetime.now(UTC) <= end + timedelta(seconds=1):  # a certificate's end is a whole second
+        time.sleep(0.05)
+    changed = bytearray(content)
+    changed[-20] ^= 1
+    whole, broken = (signature_in(bytes(one), tmp_path / "root.pem") for one in (content, changed))
+    assert whole is not None
+    assert (whole.state, whole.problems) == ("Expired", ("signingCredential.expired",))
+    assert broken is not None
+    assert (broken.state, broken.problems[-1]) == ("Invalid", "assertion.dataHash.mismatch")
+
+
+def test_a_signed_file_that_is_cut_off_anywhere_is_not_valid_or_not_signed(tmp_path: Path) -> None:
+    make_signer(tmp_path)
+    mark = Mark("0" * 20)
+    signer = Signer(tmp_path / "chain.pem", tmp_path / "key.pem")
+    content = signer.sign(with_mark(encode_png(LEVELS), mark), mark, [], "a.png")
+    found = [signature_in(content[:end]) for end in range(0, len(content) - 1, 97)]
+    assert {one and one.state for one in found} == {None, "Invalid"}
 
 
 @pytest.mark.parametrize("roots", [b"", b"nothing", b"\x00\xff", pem(KINDS["P-256"]())])
@@ -201,7 +254,10 @@ def test_without_its_package_a_signature_is_told_and_not_checked(
     Path("a.png").write_bytes(with_mark(encode_png(LEVELS), mark))
     assert sign(shared, "a.png")[0] == 0
     monkeypatch.setattr("stages.releases.signing.find_spec", lambda name: None)
-    assert asked(shared, "a.png") == {"state": "Unchecked", "signer": "somebody unknown", "model": {}}
+    unchecked = {"state": "Unchecked", "signer": "somebody unknown", "model": {}, "problems": []}
+    assert asked(shared, "a.png") == unchecked
+    code, text = shared.run("recognize", "a.png")
+    assert (code, "requirements/signing.txt" in text) == (0, True)
     monkeypatch.setattr("stages.common.readers.find_spec", lambda name: None)
     Path("b.png").write_bytes(with_mark(encode_png(LEVELS), mark))
     code, text = sign(shared, "b.png")
