@@ -5,14 +5,16 @@ from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor
 
 from mintage import catalog
 from mintage.checkpoint import pack, unpack
 from mintage.damage import Damage
 from mintage.data import RealImages, hide_labels
-from mintage.dataset import Signature
+from mintage.dataset import Dataset, Signature
 from mintage.engine import Engine
 from mintage.families import resolve
 from mintage.games import Scene, Step
@@ -26,6 +28,8 @@ CPU = torch.device("cpu")
 
 SOUNDS = ("wavegan", "segan")
 """Families of sound alone."""
+TINY: dict[str, Any] = {"width": 8, "latent_size": 8, "batch_size": 16}
+"""A recipe that learns in seconds."""
 
 
 def tiny_trainer(
@@ -115,3 +119,10 @@ def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     """The first word of every tensor's name that differs."""
     return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+def labeled_digits() -> Dataset:
+    """scikit-learn's, with the names of their classes."""
+    found = load_digits()
+    levels = (found.images / 16 * 255).round().astype(np.uint8)
+    return Dataset(image=levels, label=found.target, classes=[f"digit {number}" for number in range(10)])
