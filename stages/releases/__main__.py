@@ -17,7 +17,7 @@ from typing import Any
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import write_bytes
 from stages.common.params import Upload, load_section
-from stages.common.stage import Parser, confirm, program
+from stages.common.stage import Parser, confirm, explain_interrupt, program
 from stages.releases import catalog, channels
 from stages.releases.about import About, about, about_each
 from stages.releases.content import DIGITS, gather, require_committed
@@ -210,9 +210,12 @@ def run_sign(arguments: argparse.Namespace) -> int:
     known = [release_in(store, summary.release) for summary in catalog.listed(store, [])]
     makers = {mark.model: makers_of(mark.model, known) for mark in marks.values() if mark.model and not mark.release}
     unsigned = {path: content for path, content in contents.items() if not is_signed(content)}
-    for path, content in unsigned.items():
-        releases = [mark.release] if (mark := marks[path]).release else makers.get(mark.model or "", [])
-        write_bytes(path, signer.sign(content, mark, releases, path.name))
+    done: list[Path] = []
+    with explain_interrupt(lambda: f"{counted(len(done), 'file')} signed; the same command again signs the rest"):
+        for path, content in unsigned.items():
+            releases = [mark.release] if (mark := marks[path]).release else makers.get(mark.model or "", [])
+            write_bytes(path, signer.sign(content, mark, releases, path.name))
+            done.append(path)
     before = len(contents) - len(unsigned)
     print(f"{counted(len(unsigned), 'file')} signed{f', {before} had a signature already' if before else ''}")
     return 0

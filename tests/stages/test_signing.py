@@ -2,6 +2,9 @@
 
 import io
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,8 +23,9 @@ from mintage.midi import encode_midi
 from mintage.waves import decode_wav, encode_wav
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.common.pictures import encode_png
-from stages.releases.signing import Signature, Signer, signature_in
+from stages.releases.signing import Signature, Signer, is_signed, signature_in
 from tests.stages.shared_store import Shared
+from tests.stages.tiny_data import ROOT
 
 Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 NOW = datetime.now(UTC)
@@ -183,6 +187,36 @@ def test_a_signature_whose_certificate_has_ended_is_not_called_a_change_of_the_f
     assert (whole.state, whole.problems) == ("Expired", ("signingCredential.expired",))
     assert broken is not None
     assert (broken.state, broken.problems[-1]) == ("Invalid", "assertion.dataHash.mismatch")
+
+
+def test_ctrl_c_ends_the_signing_between_two_files_and_the_same_command_signs_the_rest(tmp_path: Path) -> None:
+    make_signer(tmp_path)
+    content = with_mark(encode_png(LEVELS), Mark("0" * 20))
+    files = [tmp_path / f"{number:03}.png" for number in range(400)]
+    for file in files:
+        file.write_bytes(content)
+    by = [
+        "--certificate",
+        str(tmp_path / "chain.pem"),
+        "--key",
+        str(tmp_path / "key.pem"),
+        "--url",
+        f"file:{tmp_path}/no",
+    ]
+    command = [sys.executable, "-m", "stages.releases", "sign", *map(str, files), *by]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as signing:
+        while not is_signed(files[9].read_bytes()) and signing.poll() is None:
+            time.sleep(0.01)
+        signing.send_signal(signal.SIGINT)
+        _, said = signing.communicate()
+    signed = [file for file in files if is_signed(file.read_bytes())]
+    assert 10 <= len(signed) < 400
+    stopped = f"\nstopped: {len(signed)} files signed; the same command again signs the rest\n"
+    assert (signing.returncode, said) == (130, stopped)
+    found = [signature_in(file.read_bytes(), tmp_path / "root.pem") for file in signed]
+    assert {one and one.state for one in found} == {"Trusted"}
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert again.stdout == f"{400 - len(signed)} files signed, {len(signed)} had a signature already\n"
 
 
 def test_a_signed_file_that_is_cut_off_anywhere_is_not_valid_or_not_signed(tmp_path: Path) -> None:
