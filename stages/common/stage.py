@@ -168,6 +168,17 @@ def deferred_interrupt(*, at_once: bool = False) -> Iterator[Interrupt]:
 
 
 @contextmanager
+def interrupt_later() -> Iterator[None]:
+    """Ctrl-C within the block waits for its end."""
+    with deferred_interrupt() as interrupt:
+        try:
+            yield
+        finally:
+            if interrupt.asked:
+                raise KeyboardInterrupt
+
+
+@contextmanager
 def explain_interrupt(kept: Callable[[], str]) -> Iterator[None]:
     """Within the block, the message after Ctrl-C is what `kept` returns then; SIGTERM and SIGHUP are alike."""
     with _as_interrupt() as terminated:

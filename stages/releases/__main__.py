@@ -17,7 +17,7 @@ from typing import Any
 from stages.common.errors import UserError, counted, run_stage
 from stages.common.files import write_bytes
 from stages.common.params import Upload, load_section
-from stages.common.stage import Parser, confirm, explain_interrupt, program
+from stages.common.stage import Parser, confirm, explain_interrupt, interrupt_later, program
 from stages.releases import catalog, channels
 from stages.releases.about import About, about, about_each
 from stages.releases.content import DIGITS, gather, require_committed
@@ -214,8 +214,9 @@ def run_sign(arguments: argparse.Namespace) -> int:
     with explain_interrupt(lambda: f"{counted(len(done), 'file')} signed; the same command again signs the rest"):
         for path, content in unsigned.items():
             releases = [mark.release] if (mark := marks[path]).release else makers.get(mark.model or "", [])
-            write_bytes(path, signer.sign(content, mark, releases, path.name))
-            done.append(path)
+            with interrupt_later():  # within a file c2pa's callbacks would print it as a traceback, and swallow it
+                write_bytes(path, signer.sign(content, mark, releases, path.name))
+                done.append(path)
     before = len(contents) - len(unsigned)
     print(f"{counted(len(unsigned), 'file')} signed{f', {before} had a signature already' if before else ''}")
     return 0

@@ -5,10 +5,7 @@ A mark can be written by anybody. A manifest holds only while no byte of the fil
 
 import io
 import json
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +15,7 @@ from mintage.__main__ import version
 from stages.common.errors import UserError, quoted
 from stages.common.marks import SOFTWARE, Mark, mark_in
 from stages.common.readers import require_reader
+from stages.common.stage import interrupt_later
 
 GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for media that a trained model made."""
@@ -81,7 +79,7 @@ class Signer:
         info = c2pa.C2paSignerInfo(_algorithm(key, self.key), certificate, key, self.authority)
         kind, out = _kind_of(content), io.BytesIO()
         try:
-            with _ctrl_c_later(), c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context:
+            with c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context:
                 builder = c2pa.Builder(_manifest(kind, mark, releases, title), context=context)
                 builder.sign(c2pa.Signer.from_info(info), kind, io.BytesIO(content), out)
         except c2pa.C2paError as error:
@@ -91,22 +89,6 @@ class Signer:
                 "and an authority that answers, if any",
             ) from None
         return out.getvalue()
-
-
-@contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Hold Ctrl-C back until c2pa is done: its callbacks would print a traceback, swallow it, and go on."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if asked:
-            signal.raise_signal(signal.SIGINT)
 
 
 def mark_to_sign(content: bytes, path: Path) -> Mark:
@@ -146,7 +128,7 @@ def signature_in(content: bytes, anchors: Path | None = None) -> Signature | Non
     trust = {"trust": {"trust_anchors": _roots(anchors)}} if anchors else {}
     try:
         with (
-            _ctrl_c_later(),
+            interrupt_later(),  # which c2pa's callbacks would print as a traceback, and swallow
             c2pa.Context.from_dict(
                 {"verify": {"verify_trust": True, "remote_manifest_fetch": False}, **trust}
             ) as context,

@@ -189,7 +189,10 @@ def test_a_signature_whose_certificate_has_ended_is_not_called_a_change_of_the_f
     assert (broken.state, broken.problems[-1]) == ("Invalid", "assertion.dataHash.mismatch")
 
 
-def test_ctrl_c_ends_the_signing_between_two_files_and_the_same_command_signs_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_ends_the_signing_between_two_files_and_the_same_command_signs_the_rest(
+    tmp_path: Path, number: signal.Signals, ends: int
+) -> None:
     make_signer(tmp_path)
     content = with_mark(encode_png(LEVELS), Mark("0" * 20))
     files = [tmp_path / f"{number:03}.png" for number in range(400)]
@@ -207,12 +210,12 @@ def test_ctrl_c_ends_the_signing_between_two_files_and_the_same_command_signs_th
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as signing:
         while not is_signed(files[9].read_bytes()) and signing.poll() is None:
             time.sleep(0.01)
-        signing.send_signal(signal.SIGINT)
+        signing.send_signal(number)
         _, said = signing.communicate()
     signed = [file for file in files if is_signed(file.read_bytes())]
     assert 10 <= len(signed) < 400
     stopped = f"\nstopped: {len(signed)} files signed; the same command again signs the rest\n"
-    assert (signing.returncode, said) == (130, stopped)
+    assert (signing.returncode, said) == (ends, stopped)
     found = [signature_in(file.read_bytes(), tmp_path / "root.pem") for file in signed]
     assert {one and one.state for one in found} == {"Trusted"}
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
