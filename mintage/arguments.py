@@ -1,7 +1,7 @@
 """Arguments of the public functions, made what their annotations say before anything is done with them."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from inspect import Parameter, signature
@@ -9,14 +9,23 @@ from numbers import Real
 from operator import index
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, TypeVar, get_args
+from typing import Any, ParamSpec, TypeVar, get_args, get_origin
 
 import torch
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
-_WORDS = {int: "a whole number", float: "a number", str: "a string", Path: "a path", NoneType: "None"}
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    Path: "a path",
+    NoneType: "None",
+    Sequence[str]: "a list of strings",
+    Sequence[int]: "a list of whole numbers",
+    Mapping[str, Any]: "a dict",
+}
 _OWN = {"Dataset": "mintage.Dataset(image=...)", "Model": "a Model, such as run.model"}
 """What to give for the classes of this package."""
 
@@ -75,7 +84,10 @@ def _as_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
 
 
 def _as(kind: Any, value: Any) -> Any:
-    if isinstance(value, kind):
+    if origin := get_origin(kind):  # what is in it the function itself looks at
+        if isinstance(value, Iterable if origin is Sequence else origin) and not isinstance(value, str):
+            return value
+    elif isinstance(value, kind):
         return value
     if kind is int:
         return int(value) if isinstance(value, float) and value.is_integer() else index(value)
