@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.loaders import create_loader
 
 from stages.common.errors import run_stage
 from stages.upload import main
@@ -44,8 +45,11 @@ class Server:
 
 @contextmanager
 def moto_server(key: str, secret: str) -> Iterator[Server]:
+    import botocore.session
     from moto.server import ThreadedMotoServer
 
+    # Each session would read the models of all services anew: 0.1 s of each client, of which a test has several.
+    botocore.session.create_loader = functools.cache(create_loader)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     assert server._server is not None
