@@ -2,18 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mintage.budget import images_beside
 from mintage.spelling import american
 from stages.common.errors import UserError, brief
-from stages.common.quotes import quotes_first
 from stages.common.sections import (
     COLOR,
     SHA256,
@@ -46,6 +43,7 @@ from stages.common.sections import (
     yaml_problem,
 )  # fmt: skip
 from stages.common.train_params import Train
+from stages.common.yaml_files import parsed, quotes_first
 from stages.selection.metrics import METRICS, SELECTABLE
 
 
@@ -364,7 +362,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 
 def _load(path: str | Path) -> Params:
     try:
-        values = YAML(typ="safe", pure=True).load(Path(path))  # YAML 1.2, as DVC reads it: 1e-4 is a number
+        values = parsed(Path(path).read_bytes())
     except FileNotFoundError:
         raise UserError("params-missing", f"{path} is missing: run in the repository's root folder") from None
     except OSError as error:
@@ -374,15 +372,6 @@ def _load(path: str | Path) -> Params:
     if not isinstance(values, dict):
         raise UserError("params-invalid", f"{path} has no sections: it needs {', '.join(names(Params))}")
     return validated(Params, values, path)
-
-
-def as_yaml(values: dict[str, Any]) -> str:
-    """Values as in `params.yaml`, in their own order."""
-    yaml, text = YAML(typ="safe", pure=True), StringIO()
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # its own stub knows only None
-    yaml.dump(values, text)
-    return text.getvalue()
 
 
 def load_section(model: type[SectionType], path: str | Path = "params.yaml") -> SectionType:

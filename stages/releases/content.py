@@ -16,8 +16,9 @@ from stages.common.dvc import locked_stages
 from stages.common.errors import UserError
 from stages.common.files import md5_of, missing_output, read_json
 from stages.common.marks import SOURCE
-from stages.common.params import Card, as_yaml, load_params
+from stages.common.params import Card, load_params
 from stages.common.provenance import again, in_order
+from stages.common.yaml_files import as_yaml
 from stages.releases.card import CARD, completed, completed_page, require_said
 from stages.stores import MANIFEST, File
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mintage.metrics import number
-from stages.common.params import as_yaml
+from stages.common.yaml_files import as_yaml
 from stages.reporting import measures, sheets
 from stages.reporting.curves import players_of, quality_charts, training_charts
 from stages.reporting.facts import Made
