@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, field_validator
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mintage.nearest import nearest
@@ -14,6 +13,7 @@ from mintage.spelling import american_keys
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.common.sections import SHA256, Finite, Positive, Section, validated, yaml_problem
+from stages.common.yaml_files import parsed
 from stages.selection.metrics import METRICS
 
 FOLDER = "examples/"
@@ -126,7 +126,7 @@ def load(path: Path) -> Example:
         )
     try:
         text = path.read_text()
-        values = YAML(typ="safe", pure=True).load(text)
+        values = parsed(text.encode())
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError("example-invalid", f"{path} is not valid YAML{yaml_problem(error)}") from None
     if not isinstance(values, dict):

@@ -18,7 +18,7 @@ from stages.common.sections import Section, all_names
 _KEY = re.compile(r"( *)([\w.-]+):(\s|$)")
 
 
-@lru_cache(maxsize=4)  # a stage asks for several values of one file, which takes 15 ms each time
+@lru_cache  # a stage asks for several values of one file, which takes 15 ms each time
 def parsed(content: bytes) -> Any:
     """What YAML 1.2 holds, in which 1e-4 is a number: to be read, and not changed. Raises YAMLError."""
     return YAML(typ="safe", pure=True).load(content)
