@@ -50,6 +50,15 @@ def test_the_frechet_distance_of_correlated_gaussians_is_that_of_a_matrix_square
     assert measured == pytest.approx(expected, rel=1e-8)
 
 
+@pytest.mark.parametrize(("of_a", "of_b"), [(3, 5), (3, 60), (60, 5), (12, 13), (60, 70)])
+def test_the_frechet_distance_of_few_rows_is_that_of_the_eigenvalues_of_the_product(of_a: int, of_b: int) -> None:
+    a, b = normal(of_a, 12, 0), normal(of_b, 12, 1) @ random_covariance(12, 2)
+    both = (a.T.cov(), b.T.cov())
+    overlap = torch.linalg.eigvals(both[0] @ both[1]).real.clamp(min=0).sqrt().sum()
+    expected = (a.mean(0) - b.mean(0)).square().sum() + both[0].trace() + both[1].trace() - 2 * overlap
+    assert frechet_distance(a, b) == pytest.approx(expected.item(), rel=1e-6)
+
+
 def test_the_frechet_distance_of_a_set_to_itself_is_zero_and_a_shift_adds_its_square() -> None:
     rows = normal(200, 8, 0) * 100
     shift = torch.arange(8).double()
