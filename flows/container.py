@@ -14,13 +14,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-
 from flows.graph import Stage
 from flows.sandbox import image_name, settings
 from stages.common.dvc_file import Meta, read_meta
 from stages.common.errors import TemporaryError, UserError, ending_signals, run_stage
 from stages.common.stage import parser_of
+from stages.common.yaml_files import parse_yaml
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -126,7 +125,7 @@ def _workspace() -> Path:
 def _meta(workspace: Path, stage: str) -> Meta:
     """The stage's `meta:`, read from dvc.yaml: DVC would take half a second for each stage."""
     file, _, name = stage.rpartition(":")
-    stages = YAML(typ="safe", pure=True).load(workspace / (file or "dvc.yaml"))["stages"]
+    stages = parse_yaml((workspace / (file or "dvc.yaml")).read_bytes())["stages"]
     entry = stages[name.partition("@")[0]]  # after @ is the item of a foreach or a matrix
     return read_meta(entry.get("do", entry).get("meta"), stage)
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from flows.graph import Graph
 from stages.common.errors import UserError
+from stages.common.yaml_files import parse_yaml
 
 
 def grid(overrides: list[str], trials: list[list[str]]) -> list[list[str]]:
@@ -24,7 +24,7 @@ def read_list(path: Path) -> list[list[str]]:
     """A YAML list of trials, each a list of overrides: `- [train.seed=1, +train.recipe.width=16]`."""
     wanted = "it needs a list of trials, each a list such as [train.seed=1, +train.recipe.width=16]"
     try:
-        trials = YAML(typ="safe", pure=True).load(path)
+        trials = parse_yaml(path.read_bytes())
     except OSError as error:
         raise UserError("grid-unreadable", f"{path} cannot be read ({error.strerror}): {wanted}") from None
     except (YAMLError, UnicodeDecodeError):

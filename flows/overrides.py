@@ -4,13 +4,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from mintage.nearest import like
 from stages.common.errors import UserError
 from stages.common.nested import keys_of
 from stages.common.params import Params, load_params
 from stages.common.train_params import AXES
+from stages.common.yaml_files import parse_yaml
 
 
 def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
@@ -38,7 +37,7 @@ def apply(params: Path, overrides: list[str]) -> tuple[bytes, Params]:
 
 
 def _refusal(overrides: list[str], params: Path, error: Exception) -> str:
-    known = keys_of(YAML(typ="safe", pure=True).load(params))
+    known = keys_of(parse_yaml(params.read_bytes()))
     for override in overrides:
         key, equals, _ = override.lstrip("+~").partition("=")
         if not equals:

@@ -6,13 +6,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
 
-from ruamel.yaml import YAML
-
 from flows.page import SELECTION
 from flows.trials import Sweep, Trial
 from flows.workspace import PARAMS
 from stages.common.files import read_json
 from stages.common.params import Params, load_params
+from stages.common.yaml_files import parse_yaml
 from stages.reporting.selection import Selection
 from stages.reporting.words import aligned, count
 from stages.selection.metrics import METRICS
@@ -53,7 +52,7 @@ def read_measures(workspace: Path) -> tuple[dict[str, Any] | None, dict[str, Any
         return None, {}
     select = load_params(workspace / PARAMS).select
     rule = {f"select.{name}": getattr(select, name) for name in _RULE}
-    stages = YAML(typ="safe", pure=True).load(workspace / "dvc.lock")["stages"].values()
+    stages = parse_yaml((workspace / "dvc.lock").read_bytes())["stages"].values()
     by = next(stage for stage in stages if str(SELECTION) in [out["path"] for out in stage.get("outs", [])])
     judges = {dep["path"]: dep["md5"] for dep in by["deps"] if dep["path"] in _JUDGES}
     return Selection.model_validate(read_json(workspace / SELECTION)).model_dump(), rule | judges

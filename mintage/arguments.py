@@ -38,9 +38,9 @@ def checked(call: Callable[Given, Made]) -> Callable[Given, Made]:
 
     Example:
         >>> @checked
-        ... def drawn(count: int) -> range:
+        ... def draw(count: int) -> range:
         ...     return range(count)
-        >>> drawn("4")
+        >>> draw("4")
         Traceback (most recent call last):
         ValueError: count = '4': give a whole number
     """

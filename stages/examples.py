@@ -13,7 +13,7 @@ from mintage.spelling import american_keys
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.common.sections import SHA256, Finite, Positive, Section, validated, yaml_problem
-from stages.common.yaml_files import parsed
+from stages.common.yaml_files import parse_yaml
 from stages.selection.metrics import METRICS
 
 FOLDER = "examples/"
@@ -126,7 +126,7 @@ def load(path: Path) -> Example:
         )
     try:
         text = path.read_text()
-        values = parsed(text.encode())
+        values = parse_yaml(text.encode())
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError("example-invalid", f"{path} is not valid YAML{yaml_problem(error)}") from None
     if not isinstance(values, dict):

@@ -7,12 +7,11 @@ that the failed stage left to be looked at, such as the report of a failed gate,
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from stages.common.dvc import busy_paths, locked_stages, run_dvc
 from stages.common.errors import UserError, run_stage
 from stages.common.nested import value_at
 from stages.common.stage import parser_of
+from stages.common.yaml_files import parse_yaml
 
 
 def main() -> None:
@@ -64,7 +63,7 @@ def first_of_other_params(root: Path) -> str | None:
     """
     if not (root / "params.yaml").exists():
         return None
-    present = YAML(typ="safe", pure=True).load(root / "params.yaml")
+    present = parse_yaml((root / "params.yaml").read_bytes())
     for name, stage in _locked(root / "dvc.lock").items():
         made_by = stage.get("params", {}).get("params.yaml", {})
         if any(value_at(present, key) != value for key, value in made_by.items()):

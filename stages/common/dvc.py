@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from stages.common.dvc_file import require_apart, require_order, require_params, require_sound
 from stages.common.errors import UserError
 from stages.common.git import is_own
 from stages.common.sections import yaml_problem
+from stages.common.yaml_files import parse_yaml
 
 _SETTINGS = "DVC_SYSTEM_CONFIG_DIR"
 """The variable with the folder of DVC's system settings, which all other settings override."""
@@ -95,7 +95,7 @@ def runnable_stages(graph: Path) -> dict[str, Any]:
 def _problem(path: Path) -> str:
     """The line where a file is not valid YAML; empty if it is."""
     try:
-        YAML(typ="safe", pure=True).load(path)
+        parse_yaml(path.read_bytes())
     except (YAMLError, UnicodeDecodeError) as error:
         return yaml_problem(error)
     except OSError:
@@ -116,7 +116,7 @@ def locked_stages(lock: Path) -> dict[str, Any]:
 
 def _stages(path: Path) -> dict[str, Any] | None:
     try:
-        found = YAML(typ="safe", pure=True).load(path)["stages"]
+        found = parse_yaml(path.read_bytes())["stages"]
     except (OSError, YAMLError, UnicodeDecodeError, TypeError, KeyError):
         return None
     sound = isinstance(found, dict) and all(isinstance(stage, dict) for stage in found.values())

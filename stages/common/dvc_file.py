@@ -16,6 +16,7 @@ from mintage.nearest import like
 from stages.common.errors import UserError
 from stages.common.nested import keys_of
 from stages.common.sections import Section, names, validated
+from stages.common.yaml_files import parse_yaml
 
 _PARAM = re.compile(r"(?<!\\)\$\{([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\}")
 _OTHER_VALUES = re.compile(r"^\s*(vars|foreach|matrix):", re.MULTILINE)
@@ -94,7 +95,7 @@ def require_params(file: Path) -> None:
     if _OTHER_VALUES.search(text) or not params.exists():
         return
     try:
-        known = keys_of(YAML(typ="safe", pure=True).load(params))
+        known = keys_of(parse_yaml(params.read_bytes()))
     except (YAMLError, UnicodeDecodeError):  # load_params has a sentence for it
         return
     for number, line in enumerate(text.splitlines(), 1):

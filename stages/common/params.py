@@ -43,7 +43,7 @@ from stages.common.sections import (
     yaml_problem,
 )  # fmt: skip
 from stages.common.train_params import Train
-from stages.common.yaml_files import parsed, quotes_first
+from stages.common.yaml_files import parse_yaml, quotes_first
 from stages.selection.metrics import METRICS, SELECTABLE
 
 
@@ -362,7 +362,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 
 def _load(path: str | Path) -> Params:
     try:
-        values = parsed(Path(path).read_bytes())
+        values = parse_yaml(Path(path).read_bytes())
     except FileNotFoundError:
         raise UserError("params-missing", f"{path} is missing: run in the repository's root folder") from None
     except OSError as error:

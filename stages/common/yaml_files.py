@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -18,9 +19,13 @@ from stages.common.sections import Section, all_names
 _KEY = re.compile(r"( *)([\w.-]+):(\s|$)")
 
 
+def parse_yaml(content: bytes) -> Any:
+    """What a file holds by YAML 1.2, in which 1e-4 is a number. Raises YAMLError, or UnicodeDecodeError."""
+    return deepcopy(_parse(content))
+
+
 @lru_cache  # a stage asks for several values of one file, which takes 15 ms each time
-def parsed(content: bytes) -> Any:
-    """What YAML 1.2 holds, in which 1e-4 is a number: to be read, and not changed. Raises YAMLError."""
+def _parse(content: bytes) -> Any:
     return YAML(typ="safe", pure=True).load(content)
 
 

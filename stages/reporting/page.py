@@ -78,7 +78,7 @@ def build_page(inputs: Inputs, title: str) -> dict[str, Any]:
         "players": players_of(inputs.curves),
         "training_charts": training_charts(inputs.curves),
         "samples": sheets.samples_sheet(inputs),
-        "shown": shown(inputs),
+        "caption": caption(inputs),
         "nearest": sheets.nearest_sheet(inputs),
         "latent": [(one, sheets.sheet_of(inputs, picture, one.rows)) for one, picture in inputs.latent],
         "truncation_charts": truncation_charts(inputs),
@@ -143,7 +143,7 @@ def verdicts(inputs: Inputs) -> list[Verdict]:
     return found
 
 
-def shown(inputs: Inputs) -> str:
+def caption(inputs: Inputs) -> str:
     """What the picture on the first screen shows."""
     if inputs.translates:
         return "Rows are named below: sources, and what the generator made of them."

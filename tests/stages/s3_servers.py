@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
@@ -45,7 +46,6 @@ class Server:
 
 @contextmanager
 def moto_server(key: str, secret: str) -> Iterator[Server]:
-    import botocore.session
     from moto.server import ThreadedMotoServer
 
     # Each session would read the models of all services anew: 0.1 s of each client, of which a test has several.

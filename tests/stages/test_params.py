@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.common.params import Evaluator, Ingest, Params, Validate, load_params, load_section
+from stages.common.yaml_files import parse_yaml
 from tests.programs import python
 from tests.refusals import refused
 
@@ -360,3 +361,9 @@ def test_a_misspelled_key_is_told_and_not_also_called_missing(tmp_path: Path) ->
     with refused("params-invalid", "did you mean 'images'") as found:
         load_params(tmp_path / "params.yaml")
     assert "missing" not in str(found.value)
+
+
+def test_what_somebody_does_with_values_does_not_change_what_is_read_next() -> None:
+    content = b"a: {b: [1]}"
+    parse_yaml(content)["a"]["b"].append(2)
+    assert parse_yaml(content) == {"a": {"b": [1]}}

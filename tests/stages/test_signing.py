@@ -195,17 +195,10 @@ def test_ctrl_c_ends_the_signing_between_two_files_and_the_same_command_signs_th
 ) -> None:
     make_signer(tmp_path)
     content = with_mark(encode_png(LEVELS), Mark("0" * 20))
-    files = [tmp_path / f"{number:03}.png" for number in range(400)]
+    files = [tmp_path / f"{place:03}.png" for place in range(400)]
     for file in files:
         file.write_bytes(content)
-    by = [
-        "--certificate",
-        str(tmp_path / "chain.pem"),
-        "--key",
-        str(tmp_path / "key.pem"),
-        "--url",
-        f"file:{tmp_path}/no",
-    ]
+    by = f"--certificate {tmp_path}/chain.pem --key {tmp_path}/key.pem --url file:{tmp_path}/no".split()
     command = [sys.executable, "-m", "stages.releases", "sign", *map(str, files), *by]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as signing:
         while not is_signed(files[9].read_bytes()) and signing.poll() is None:
