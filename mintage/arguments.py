@@ -85,7 +85,8 @@ def _as_one_of(kinds: tuple[Any, ...], value: Any) -> Any:
 
 def _as(kind: Any, value: Any) -> Any:
     if origin := get_origin(kind):  # what is in it the function itself looks at
-        if isinstance(value, Iterable if origin is Sequence else origin) and not isinstance(value, str):
+        fits = isinstance(value, Iterable if origin is Sequence else origin)  # an array is iterable, and no Sequence
+        if fits and not isinstance(value, str | bytes | set | frozenset):  # a set has another order in each process
             return value
     elif isinstance(value, kind):
         return value

@@ -181,8 +181,13 @@ def number_of(domain: str, domains: Sequence[str]) -> int:
 
 
 def _names(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of classes or domains from any sequence of them, an array too."""
-    return None if given is None else tuple(map(str, given))
+    """Names of classes or domains from any sequence of them, an array too. Raises ValueError."""
+    if given is None:
+        return None
+    names = tuple(given)
+    if any(name is None for name in names):
+        raise ValueError("a name is None: give a string for each class or domain")
+    return tuple(map(str, names))
 
 
 def _sides(still: Sequence[int], images: Tensor) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -20,6 +21,8 @@ UNREAD = 141
 """128 + SIGPIPE: nobody reads the output any more."""
 NOTHING_KEPT = "nothing was written; the same command does the work again"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PARTIAL = re.compile(r"\.([^/]+?)(?:\.old)?\.partial$")
+"""What `stages.common.files` writes before it takes the place of the file that the user knows."""
 _UNUSABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
@@ -136,9 +139,10 @@ def sentence_of(error: Exception) -> str | None:
         what = f"no room to write {error.filename or 'the output'} ({os.strerror(error.errno or 0)})"
         return f"{what}: free some space and run again; earlier outputs are untouched"
     if error.errno in _UNUSABLE and error.filename:
+        file = quoted(_PARTIAL.sub(r"\1", str(error.filename)))
         return (
-            f"{quoted(error.filename)} cannot be used ({os.strerror(error.errno)}): make it yours to write, or name "
-            "another place, and run again"
+            f"{file} cannot be used ({os.strerror(error.errno)}): make it yours to write, or name another place, and "
+            "run again"
         )
     return None
 

@@ -31,6 +31,7 @@ _STATES = {
     "Invalid": "not valid, so do not rely on it",
     "Unchecked": "not checked, which needs c2pa-python (requirements/signing.txt)",
 }
+_CHANGED = "assertion.dataHash.mismatch"
 _UNTRUSTED, _EXPIRED = "signingCredential.untrusted", "signingCredential.expired"
 
 
@@ -45,11 +46,12 @@ class Signature:
     model: dict[str, Any]
     """What the manifest says of the model: `model`, `family` and `releases`; empty where another program signed."""
     problems: tuple[str, ...] = ()
-    """C2PA's codes of what does not hold, such as `assertion.dataHash.mismatch` of a file that was changed."""
+    """C2PA's codes of what does not hold, such as `_CHANGED`."""
 
     def __str__(self) -> str:
         why = f" ({', '.join(self.problems)})" if self.problems else ""
-        return f"signed by {quoted(self.signer)}: {_STATES[self.state]}{why}"
+        what = "changed since it was signed" if _CHANGED in self.problems else _STATES[self.state]
+        return f"signed by {quoted(self.signer)}: {what}{why}"
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Signer:
         require_reader("c2pa")
         import c2pa
 
-        certificate, key = _read(self.certificate), _read(self.key)
-        info = c2pa.C2paSignerInfo(_algorithm(key, self.key), certificate, key, self.authority)
+        algorithm, key = _algorithm_and_key(self.key)
+        info = c2pa.C2paSignerInfo(algorithm, _read(self.certificate), key, self.authority)
         kind, out = _kind_of(content), io.BytesIO()
         try:
             with c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context:
@@ -85,8 +87,8 @@ class Signer:
         except c2pa.C2paError as error:
             raise UserError(
                 "signing-failed",
-                f"{title} was not signed ({quoted(str(error))}): name a certificate that is valid now, its own key, "
-                "and an authority that answers, if any",
+                f"{title} was not signed ({quoted(str(error))}): name a certificate that is valid now and of the kind "
+                "in docs/releases.md, first in its chain, its own key, and an authority that answers, if any",
             ) from None
         return out.getvalue()
 
@@ -173,28 +175,35 @@ def _kind_of(content: bytes) -> str | None:
     return next((kind for begin, kind in begins.items() if content.startswith(begin)), None)
 
 
-def _algorithm(key: bytes, path: Path) -> str:
-    """C2PA's name of the algorithm that a private key is for."""
+def _algorithm_and_key(path: Path) -> tuple[str, bytes]:
+    """C2PA's name of the algorithm that a private key is for, and the key as C2PA reads it: in PKCS#8."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
 
     try:
-        private = load_pem_private_key(key, None)
+        private = load_pem_private_key(_read(path), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # TypeError: it is encrypted
         raise UserError(
             "key-unusable", f"{path} is no private key in PEM without a password ({quoted(str(error))}): name one"
         ) from None
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in _CURVES:
-        return _CURVES[private.curve.name]
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return "ed25519"
-    if isinstance(private, rsa.RSAPrivateKey):
-        return "ps256"
-    raise UserError(
-        "key-unusable",
-        f"{path} is of a kind that C2PA does not know: EC on P-256, P-384 or P-521, Ed25519, or RSA will do",
-    )
+        algorithm = _CURVES[private.curve.name]
+    elif isinstance(private, ed25519.Ed25519PrivateKey):
+        algorithm = "ed25519"
+    elif isinstance(private, rsa.RSAPrivateKey):
+        algorithm = "ps256"
+    else:
+        raise UserError(
+            "key-unusable",
+            f"{path} is of a kind that C2PA does not know: EC on P-256, P-384 or P-521, Ed25519, or RSA will do",
+        )
+    return algorithm, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _roots(path: Path) -> str:

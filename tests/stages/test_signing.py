@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from PIL import Image
 
 from mintage.midi import encode_midi
 from mintage.waves import decode_wav, encode_wav
+from stages.common.errors import sentence_of
 from stages.common.marks import Mark, mark_in, with_mark
 from stages.common.pictures import encode_png
 from stages.releases.signing import Signature, Signer, is_signed, signature_in
@@ -187,6 +189,44 @@ def test_a_signature_whose_certificate_has_ended_is_not_called_a_change_of_the_f
     assert (whole.state, whole.problems) == ("Expired", ("signingCredential.expired",))
     assert broken is not None
     assert (broken.state, broken.problems[-1]) == ("Invalid", "assertion.dataHash.mismatch")
+
+
+def test_a_key_in_the_form_that_openssl_writes_for_ec_alone_signs_too(tmp_path: Path) -> None:
+    make_signer(tmp_path)
+    key = serialization.load_pem_private_key((tmp_path / "key.pem").read_bytes(), None)
+    plain, how = serialization.NoEncryption(), serialization.PrivateFormat.TraditionalOpenSSL
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, how, plain))
+    assert b"BEGIN EC PRIVATE KEY" in (tmp_path / "key.pem").read_bytes()
+    assert_signs(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_the_commands_in_the_docs_make_a_certificate_that_signs(tmp_path: Path) -> None:
+    lines = (ROOT / "docs" / "releases.md").read_text().splitlines()
+    commands = [line[2:] for line in lines if line.startswith(("$ openssl", "$ cat signer.pem"))]
+    assert len(commands) == 3
+    subprocess.run(" && ".join(commands), shell=True, cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "roots.pem").rename(tmp_path / "root.pem")
+    assert_signs(tmp_path)
+
+
+def assert_signs(folder: Path) -> None:
+    mark = Mark("0" * 20)
+    content = with_mark(encode_png(LEVELS), mark)
+    signed = Signer(folder / "chain.pem", folder / "key.pem").sign(content, mark, [], "a.png")
+    found = signature_in(signed, folder / "root.pem")
+    assert found is not None
+    assert found.state == "Trusted"
+    changed = bytearray(signed)
+    changed[-20] ^= 1
+    assert "changed since it was signed" in str(signature_in(bytes(changed), folder / "root.pem"))
+
+
+def test_a_folder_that_is_not_ones_own_is_told_by_the_file_that_one_knows() -> None:
+    error = PermissionError(13, "Permission denied", "/there/.x.png.partial")
+    said = sentence_of(error)
+    assert said is not None
+    assert "'/there/x.png'" in said
 
 
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
